@@ -1,0 +1,66 @@
+# What people do with Recado. `make run` needs Python 3.11 or newer and nothing else; works with GNU make 3.81.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# The first of these that is new enough; or name one: make PYTHON=/path/to/python3 run
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && exit; done; echo python3)
+
+.PHONY: help run test check fmt bench web clean FORCE
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
+
+run: $(VENV)/.runtime ## serve the chat page and the API on http://localhost:8000
+	@exec $(PY) server.py $(ARGS)
+
+test: $(VENV)/.development ## run every test (PYTEST_ARGS="-k name" chooses)
+	@$(PY) -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.development ## formatting, lint, types, layout
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@$(PY) -m pytest --quiet tests/test_layout.py
+
+fmt: $(VENV)/.development ## format, and mend what the linter can
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+bench: $(VENV)/.development ## measure, and write bench/RESULTS.md (BENCH_ARGS=--help)
+	@$(PY) bench/run.py $(BENCH_ARGS)
+
+web: ## rebuild the chat page from web/src (needs Node 20 or newer)
+	@command -v npm >/dev/null || { echo "make web needs Node.js 20 or newer with npm." >&2; exit 1; }
+	cd web && npm ci --no-audit --no-fund && npm run build
+
+clean: ## delete the virtual environment and caches, never data/
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis web/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: each is newer than what it was made from, so that a second run has nothing to do.
+$(VENV)/.runtime: $(VENV)/.made requirements.txt
+	@echo "Installing what the server needs (once)..."
+	@$(PY) -m pip install --disable-pip-version-check --no-input -r requirements.txt
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.runtime tests/requirements.txt
+	@echo "Installing what the tests and checks need (once)..."
+	@$(PY) -m pip install --disable-pip-version-check --no-input -r tests/requirements.txt
+	@touch $@
+
+# An environment whose Python is gone or too old is made anew; one that works is kept.
+WORKS := $(PY) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))'
+ifneq ($(shell $(WORKS) >/dev/null 2>&1 && echo yes),yes)
+$(VENV)/.made: FORCE
+endif
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	echo "Recado needs Python 3.11 or newer. Here: $$($(PYTHON) --version 2>&1 | head -n 1)" >&2; \
+	echo "Install one (Debian, Ubuntu: sudo apt install python3 python3-venv; macOS: brew install python)," >&2; \
+	echo "or name it: make PYTHON=/path/to/python3 run" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "$(PYTHON) cannot make a virtual environment: its module venv or ensurepip is missing." >&2; \
+	echo "Debian, Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@$(WORKS) 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@touch $@
