@@ -1,0 +1,48 @@
+/* Names of people: their shape, the key they are compared by, and how they are drawn. Pure.
+   A name is never the key of a plain object: "__proto__" is a name like any other. */
+export const NAME_MIN = 3;
+export const NAME_MAX = 32;
+export const PASSWORD_MIN = 8;
+export const PASSWORD_MAX = 128;
+export const CONTENT_MAX = 16384;
+export const TONES = 6;
+
+const SHAPE = /^[\p{L}\p{M}\p{N}._-]+$/u;
+
+/** Length as the server counts it: in code points, not in UTF-16 units. */
+export const lengthOf = (text) => {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+};
+
+/** What is wrong with a name, as a code of the catalogue, or null. The server's word is the last one. */
+export const nameFault = (name) => {
+  const length = lengthOf(name);
+  if (length === 0) return "required";
+  if (length < NAME_MIN) return "too_short";
+  if (length > NAME_MAX) return "too_long";
+  return SHAPE.test(name) ? null : "bad_character";
+};
+
+export const passwordFault = (password) => {
+  const length = lengthOf(password.normalize("NFC"));
+  if (length === 0) return "required";
+  if (length < PASSWORD_MIN) return "too_short";
+  return length > PASSWORD_MAX ? "too_long" : null;
+};
+
+/** Names are compared without case (close to RFC 8265 UsernameCaseMapped; the server decides). */
+export const keyOf = (name) => name.normalize("NFKC").toLowerCase();
+
+export const initialOf = (name) => {
+  const [first = "?"] = name;
+  return first.toUpperCase();
+};
+
+/** A steady number from 0 to TONES - 1, so that a person keeps their colour. */
+export const toneOf = (name) => {
+  let sum = 7;
+  for (const character of keyOf(name)) sum = (sum * 31 + character.codePointAt(0)) % 65521;
+  return sum % TONES;
+};

@@ -1,0 +1,90 @@
+/* The two panes: the list of conversations and the open one. On a phone one of them is seen, and the browser's Back goes between them. */
+import { useEffect, useRef } from "preact/hooks";
+import { html } from "../html.js";
+import { texts } from "../text.js";
+import { Announcer } from "./announcer.js";
+import { Banner, ConnectionSign } from "./banner.js";
+import { Conversations } from "./conversations.js";
+import { Leave, Mark } from "./icons.js";
+import { NewConversation } from "./new-conversation.js";
+import { NoThread, Thread } from "./thread.js";
+
+/* The browser's history knows only that a conversation is open, not which: names would outlive the sign-out there. */
+const useHistory = (chat, opened) => {
+  const last = useRef(null);
+  useEffect(() => {
+    history.replaceState(null, "");
+    const moved = () => {
+      const peer = chat.state.threads.get(last.current)?.peek().peer;
+      if (history.state?.thread && peer) chat.open(peer);
+      else chat.close();
+    };
+    addEventListener("popstate", moved);
+    return () => {
+      removeEventListener("popstate", moved);
+      history.replaceState(null, "");
+    };
+  }, [chat]);
+  useEffect(() => {
+    if (!opened) return;
+    last.current = opened;
+    if (!history.state?.thread) history.pushState({ thread: true }, "");
+  }, [opened]);
+  return () => (history.state?.thread ? history.back() : chat.close());
+};
+
+/* Leaving a conversation puts the focus where it came from: the last place it had in the list. */
+const useReturn = (opened, home) => {
+  const was = useRef(null);
+  const origin = useRef(null);
+  useEffect(() => {
+    if (was.current && !opened) (origin.current?.isConnected ? origin.current : home.current).focus();
+    was.current = opened;
+  }, [opened]);
+  return (event) => (origin.current = event.target);
+};
+
+const Person = ({ session, chat }) => {
+  const t = texts.value;
+  return html`<header class="side-head">
+    <${Mark} size=${32} />
+    <div class="side-me">
+      <bdi data-testid="me">${chat.state.me}</bdi>
+      <${ConnectionSign} state=${chat.state} />
+    </div>
+    <button class="button button-quiet" data-testid="sign-out" onClick=${session.signOut}><${Leave} /><span>${t("sign.out")}</span></button>
+  </header>`;
+};
+
+export const Chat = ({ session, chat }) => {
+  const t = texts.value;
+  const { state } = chat;
+  const opened = state.opened.value;
+  const thread = opened ? state.threads.get(opened) : null;
+  const heading = useRef(null);
+  const pane = useRef(null);
+  const back = useHistory(chat, opened);
+  const remember = useReturn(opened, heading);
+  useEffect(() => heading.current.focus(), []);
+  const skip = (event) => {
+    event.preventDefault();
+    (document.getElementById("composer") ?? pane.current).focus();
+  };
+  return html`<div class="chat" data-testid="chat-view" data-shown=${opened ? "thread" : "list"}>
+    <a class="skip" href="#thread" onClick=${skip}>${t("app.skip")}</a>
+    <${Banner} chat=${chat} />
+    <main class="panes">
+      <h1 class="unseen">${t("app.name")}</h1>
+      <section class="side" aria-labelledby="list-heading" onFocusIn=${remember}>
+        <${Person} session=${session} chat=${chat} />
+        <${NewConversation} session=${session} chat=${chat} />
+        <h2 id="list-heading" ref=${heading} tabindex="-1">${t("list.heading")}</h2>
+        <${Conversations} chat=${chat} />
+      </section>
+      <section class="thread" id="thread" ref=${pane} tabindex="-1" aria-label=${thread ? t("thread.messages", { name: thread.peek().peer }) : t("thread.none")}>
+        ${thread ? html`<${Thread} key=${opened} chat=${chat} thread=${thread} onBack=${back} />` : html`<${NoThread} />`}
+      </section>
+    </main>
+    <${Announcer} state=${state} />
+  </div>`;
+};

@@ -1,0 +1,89 @@
+/* The list of conversations, newest first: who, the last words, when, how many unread. */
+import { html } from "../html.js";
+import { isMine } from "../messages.js";
+import { keyOf } from "../names.js";
+import { texts } from "../text.js";
+import { fullTime, shortTime } from "../when.js";
+import { Avatar } from "./avatar.js";
+import { Tile } from "./icons.js";
+
+const STEPS = new Map([["ArrowDown", 1], ["ArrowUp", -1]]);
+
+const lastWords = (t, { last }, me) => {
+  const text = last.content ?? t("list.unreadable");
+  return isMine(last, me) ? t("list.you", { text }) : text;
+};
+
+const Item = ({ chat, conversation, now }) => {
+  const t = texts.value;
+  const { me, opened, unread } = chat.state;
+  const { key, peer, last } = conversation;
+  const count = unread.value.get(key) ?? 0;
+  return html`<li>
+    <button
+      class="conversation"
+      data-testid="conversation"
+      aria-current=${opened.value === key ? "true" : undefined}
+      onClick=${() => chat.open(peer)}
+    >
+      <${Avatar} name=${peer} />
+      <span class="conversation-top">
+        <bdi class="conversation-name">${peer}</bdi>
+        <time dateTime=${new Date(last.at).toISOString()} title=${fullTime(t.locale, last.at)}>${shortTime(t.locale, last.at, now)}</time>
+      </span>
+      <span class="conversation-bottom">
+        <span class="conversation-last" dir="auto">${keyOf(peer) === keyOf(me) ? (last.content ?? t("list.unreadable")) : lastWords(t, conversation, me)}</span>
+        ${count > 0 &&
+        html`<span class="unread" data-testid="unread"><span aria-hidden="true">${count}</span><span class="unseen">${t.count("list.unread", count)}</span></span>`}
+      </span>
+    </button>
+  </li>`;
+};
+
+const Empty = () => {
+  const t = texts.value;
+  return html`<div class="list-empty" data-testid="list-empty">
+    <${Tile} />
+    <p><strong>${t("list.empty")}</strong></p>
+    <p>${t("list.empty_how")}</p>
+  </div>`;
+};
+
+const Failed = ({ onRetry }) => {
+  const t = texts.value;
+  return html`<div class="list-note" role="alert">
+    <p>${t("list.failed")}</p>
+    <button class="button button-small" onClick=${onRetry}>${t("list.retry")}</button>
+  </div>`;
+};
+
+/* Up and down move between the conversations; Tab works as well. */
+const step = (event) => {
+  const move = STEPS.get(event.key);
+  if (!move || !event.target.matches(".conversation")) return;
+  const all = [...event.currentTarget.querySelectorAll(".conversation")];
+  const next = all[all.indexOf(event.target) + move];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+};
+
+export const Conversations = ({ chat }) => {
+  const t = texts.value;
+  const { newestFirst, listStatus, more, moreStatus } = chat.state;
+  const all = newestFirst.value;
+  const now = Date.now();
+  if (listStatus.value === "failed" && all.length === 0) return html`<${Failed} onRetry=${chat.loadList} />`;
+  if (listStatus.value === "loading" && all.length === 0) return html`<p class="list-note" role="status">${t("list.loading")}</p>`;
+  if (all.length === 0) return html`<${Empty} />`;
+  return html`<div class="list">
+    <ul aria-label=${t("list.label")} data-testid="conversation-list" onKeyDown=${step}>
+      ${all.map((one) => html`<${Item} key=${one.key} chat=${chat} conversation=${one} now=${now} />`)}
+    </ul>
+    ${moreStatus.value === "failed" && html`<p class="list-note" role="alert">${t("list.failed")}</p>`}
+    ${more.value &&
+    html`<button class="button button-quiet" data-testid="more-conversations" aria-disabled=${moreStatus.value === "loading" ? "true" : "false"} onClick=${chat.loadMore}>
+      ${t(moreStatus.value === "loading" ? "list.loading" : "list.more")}
+    </button>`}
+  </div>`;
+};

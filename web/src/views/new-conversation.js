@@ -1,0 +1,47 @@
+/* Begins a conversation: a name, the live answer whether there is somebody of this name, and the way in. */
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { createCheck } from "../check.js";
+import { html } from "../html.js";
+import { texts } from "../text.js";
+import { NameCheck } from "./name-check.js";
+
+export const NewConversation = ({ session, chat }) => {
+  const t = texts.value;
+  const input = useRef(null);
+  const check = useMemo(() => createCheck({ exists: session.api.exists }), [session]);
+  useEffect(() => check.stop, [check]);
+
+  const clear = () => {
+    input.current.value = "";
+    check.typed("");
+  };
+  const submit = async (event) => {
+    event.preventDefault();
+    const name = input.current.value.trim();
+    if (!name || check.state.peek().status === "fault") return input.current.focus();
+    if ((await check.now(name)) !== "exists" || input.current?.value.trim() !== name) return;
+    clear();
+    chat.open(name);
+  };
+
+  return html`<form class="new" role="search" onSubmit=${submit}>
+    <label for="new-peer">${t("new.label")}</label>
+    <div class="new-box">
+      <input
+        ref=${input}
+        id="new-peer"
+        data-testid="new-conversation"
+        placeholder=${t("new.placeholder")}
+        autocomplete="off"
+        autocapitalize="none"
+        spellcheck=${false}
+        enterkeyhint="go"
+        aria-describedby="new-peer-check"
+        onInput=${(event) => check.typed(event.currentTarget.value.trim())}
+        onKeyDown=${(event) => event.key === "Escape" && clear()}
+      />
+      <button class="button" data-testid="open-conversation">${t("new.open")}</button>
+    </div>
+    <${NameCheck} check=${check} mode="peer" me=${chat.state.me} id="new-peer-check" />
+  </form>`;
+};

@@ -1,0 +1,111 @@
+/* The form of both ways in: what is typed lives in the inputs only, never in the state of the page. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { createCheck } from "../check.js";
+import { html } from "../html.js";
+import { nameFault, passwordFault } from "../names.js";
+import { fieldText, problemText } from "../problems.js";
+import { texts } from "../text.js";
+import { Field } from "./field.js";
+import { NameCheck } from "./name-check.js";
+
+const FIELDS = ["username", "password"];
+
+const faultsOf = (registering, values) => {
+  const found = new Map();
+  const fault = {
+    username: registering ? nameFault(values.username) : values.username ? null : "required",
+    password: registering ? passwordFault(values.password) : values.password ? null : "required",
+  };
+  for (const field of FIELDS) if (fault[field]) found.set(field, { field, code: fault[field] });
+  return found;
+};
+
+/** What a refused call says: about fields, or about the whole. */
+const refusal = (t, problem, registering) => {
+  const fields = new Map();
+  for (const one of problem.fields ?? []) if (FIELDS.includes(one.field)) fields.set(one.field, one);
+  if (registering && problem.status === 409) fields.set("username", { field: "username", code: "taken" });
+  if (fields.size > 0) return { fields, text: "" };
+  if (registering && problem.status === 403) return { fields, text: t("sign.closed") };
+  const wrong = !registering && problem.status === 401 && problem.code !== "second_factor_required";
+  return { fields, text: wrong ? t("error.wrong_credentials") : problemText(t, problem) };
+};
+
+const ShowPassword = ({ shown, onToggle }) => {
+  const t = texts.value;
+  return html`<button
+    type="button"
+    class="field-after"
+    aria-label=${t(shown ? "sign.hide_label" : "sign.show_label")}
+    aria-controls="password"
+    onClick=${onToggle}
+  >
+    ${t(shown ? "sign.hide" : "sign.show")}
+  </button>`;
+};
+
+export const SignForm = ({ session, registering }) => {
+  const t = texts.value;
+  const form = useRef(null);
+  const [busy, setBusy] = useState(false);
+  const [shown, setShown] = useState(false);
+  const [wrong, setWrong] = useState({ fields: new Map(), text: "" });
+  const check = useMemo(() => createCheck({ exists: session.api.exists }), [session]);
+  const input = (name) => form.current.elements.namedItem(name);
+
+  const refuse = (what) => {
+    setWrong(what);
+    setBusy(false);
+    const first = FIELDS.find((field) => what.fields.has(field));
+    if (first) input(first).focus();
+  };
+
+  useEffect(() => check.stop, [check]);
+  useEffect(() => {
+    setWrong({ fields: new Map(), text: "" });
+    check.typed(registering ? input("username").value.trim() : "");
+  }, [registering]);
+
+  const submit = async (event) => {
+    event.preventDefault();
+    if (busy) return;
+    const values = { username: input("username").value.trim(), password: input("password").value };
+    const fields = faultsOf(registering, values);
+    if (fields.size > 0) return refuse({ fields, text: "" });
+    setBusy(true);
+    setWrong({ fields, text: "" });
+    try {
+      const entered = await session[registering ? "register" : "signIn"](values.username, values.password);
+      if (entered === false) setBusy(false);
+    } catch (problem) {
+      refuse(refusal(t, problem, registering));
+    }
+  };
+
+  const errorOf = (field) => wrong.fields.has(field) && fieldText(t, wrong.fields.get(field));
+  const verb = registering ? "up" : "in";
+  return html`<form ref=${form} class="sign-form" novalidate onSubmit=${submit} data-testid="sign-form">
+    <p role="alert" class=${wrong.text ? "notice notice-bad" : "unseen"} data-testid="sign-error">${wrong.text}</p>
+    <${Field}
+      label=${t("sign.username")}
+      name="username"
+      autocomplete="username"
+      hint=${registering && t("sign.username_hint")}
+      error=${errorOf("username")}
+      onInput=${(event) => registering && check.typed(event.currentTarget.value.trim())}
+      check=${registering && html`<${NameCheck} check=${check} mode="register" id="username-check" />`}
+    />
+    <${Field}
+      label=${t("sign.password")}
+      name="password"
+      type=${shown ? "text" : "password"}
+      autocomplete=${registering ? "new-password" : "current-password"}
+      hint=${registering && t("sign.password_hint")}
+      error=${errorOf("password")}
+      after=${html`<${ShowPassword} shown=${shown} onToggle=${() => setShown(!shown)} />`}
+    />
+    <button class="button button-main" data-testid="submit" aria-disabled=${busy ? "true" : "false"}>
+      ${t(busy ? `sign.${verb}_busy` : `sign.${verb}`)}
+    </button>
+  </form>`;
+};
