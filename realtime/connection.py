@@ -1,0 +1,106 @@
+"""One live WebSocket of one session: what may still be written to it, and in which order.
+
+Only a connection writes. It gives no position twice, and it never waits for a slow reader: over its
+bound in bytes it closes, and the client resumes.
+"""
+
+from typing import Protocol
+
+from realtime.codes import TOO_SLOW, CloseCode
+from realtime.dialects import Dialect
+from realtime.positions import Given
+
+
+class Transport(Protocol):
+    """The socket below. No call may wait, and none may raise because the peer is gone."""
+
+    def write(self, frame: bytes) -> None:
+        """Send one text frame, or queue it."""
+
+    def queued(self) -> int:
+        """How many bytes wait to be taken by the peer."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close; a peer that does not answer MUST not keep the queue in memory."""
+
+
+class Connection:
+    """A connection of `user_id` under `session_id`, from the handshake until it is closed."""
+
+    __slots__ = (
+        "_held",
+        "_held_bytes",
+        "closed",
+        "dialect",
+        "given",
+        "max_queued_bytes",
+        "session_id",
+        "transport",
+        "user_id",
+    )
+
+    def __init__(
+        self, user_id: int, session_id: int, dialect: Dialect, transport: Transport, max_queued_bytes: int
+    ) -> None:
+        self.user_id = user_id
+        self.session_id = session_id
+        self.dialect = dialect
+        self.transport = transport
+        self.max_queued_bytes = max_queued_bytes
+        self.given = Given()
+        self.closed: CloseCode | None = None
+        self._held: list[tuple[bytes, int | None]] | None = None
+        self._held_bytes = 0
+
+    def offer(self, frame: bytes, position: int | None = None) -> bool:
+        """A live event: written, unless it was given before; kept back while held. True if it was taken."""
+        if self._held is None:
+            return self.give(frame, position)
+        if position is not None and not self.given.is_new(position):
+            return False
+        if not self._has_room(len(frame)):
+            return False
+        self._held.append((frame, position))
+        self._held_bytes += len(frame)
+        return True
+
+    def give(self, frame: bytes, position: int | None = None) -> bool:
+        """An answer, or an event from the log: written at once, held or not, unless it was given before."""
+        if self.closed is not None or (position is not None and not self.given.add(position)):
+            return False
+        if not self._has_room(len(frame)):
+            return False
+        self.transport.write(frame)
+        return True
+
+    def hold(self) -> None:
+        """Keep live events back, while the log is read. MUST come before the bus is joined."""
+        if self._held is None and self.closed is None:
+            self._held = []
+
+    def release(self) -> None:
+        """Write what was kept back, less what was given from the log meanwhile, and go live."""
+        held, self._held, self._held_bytes = self._held, None, 0
+        for frame, position in held or ():
+            self.give(frame, position)
+
+    def queued(self) -> int:
+        """How many bytes wait for this connection, those kept back included."""
+        return self.transport.queued() + self._held_bytes
+
+    def close(self, code: CloseCode) -> None:
+        """Close, once; nothing is written any more."""
+        if self.closed is not None:
+            return
+        self.closed = code
+        self._held, self._held_bytes = None, 0
+        self.transport.close(code.code, code.reason)
+
+    def _has_room(self, size: int) -> bool:
+        """Whether so many bytes may be added; if not, the connection is closed."""
+        queued = self.transport.queued() + self._held_bytes
+        # A single large frame always goes: else a client would fail on it at every resume.
+        if not queued or queued + size <= self.max_queued_bytes:
+            return True
+        self.close(TOO_SLOW)
+        return False

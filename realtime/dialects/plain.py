@@ -1,0 +1,71 @@
+"""The dialect of clients that name no subprotocol: messages out, messages in, mistakes, and nothing else.
+
+COMPAT: clients of the first system of this kind speak it; its frames are fixed to the letter.
+"""
+
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from realtime.dialects import Frame, read
+from realtime.events import Event, MessageSent
+
+
+class Send(Frame, frozen=True):
+    """A message for `recipient`."""
+
+    recipient: str
+    content: str
+    client_id: UUID | None = None
+    ttl_seconds: int | None = None
+
+
+class _Shown(msgspec.Struct, frozen=True):
+    sender: str
+    message: str
+    id: int
+    recipient: str
+    timestamp: str
+
+
+class _Mistake(msgspec.Struct, frozen=True, omit_defaults=True):
+    error: str
+    code: str
+    field: str | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Plain:
+    """See the module."""
+
+    name: Final = "plain"
+    subprotocol: Final = None
+
+    def encode(self, event: Event, position: int | None) -> bytes | None:  # noqa: ARG002 - not told
+        """A message, the same for both people; None for every other event."""
+        if not isinstance(event, MessageSent):
+            return None
+        said = event.message
+        return _encode(_Shown(said.sender, said.content, said.id, said.recipient, said.timestamp))
+
+    def decode(self, raw: str) -> Send:
+        """The one frame that a client may send. Raises `FrameError`."""
+        return read(raw, Send)
+
+    def error(
+        self,
+        code: str,
+        detail: str,
+        *,
+        field: str | None = None,
+        ref: str | None = None,  # noqa: ARG002 - no place for it
+        retry_after: float | None = None,  # noqa: ARG002 - no place for it
+    ) -> bytes:
+        """A mistake."""
+        return _encode(_Mistake(detail, code, field))
+
+
+PLAIN = Plain()

@@ -1,0 +1,77 @@
+"""What can happen to a person, as it travels from the action that publishes it to their connections.
+
+An event is decided and committed before it is made; nothing here asks or checks. The text in it is
+readable: an event leaves the process only inside a sealed envelope.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message as its two people may see it, and as JSON the very object of the contract.
+
+    Times are RFC 3339, UTC, milliseconds; `client_id` is a UUID.
+    """
+
+    id: int
+    sender: str
+    recipient: str
+    content: str
+    timestamp: str
+    client_id: str | None = None
+    expires_at: str | None = None
+    edited_at: str | None = None
+    delivered_at: str | None = None
+    read_at: str | None = None
+
+
+class MessageSent(msgspec.Struct, frozen=True, tag_field="type", tag="message"):
+    """A message is durable."""
+
+    message: Message
+
+
+class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session_ended"):
+    """A session of the receiver has ended, or (`session_id` None) all of them, less `except_id`."""
+
+    session_id: int | None
+    except_id: int | None
+    reason: str
+
+
+Event: TypeAlias = MessageSent | SessionEnded
+
+# A user and the event's position in their log; None when it has none there.
+Receiver: TypeAlias = tuple[int, int | None]
+
+
+class Envelope(msgspec.Struct, frozen=True, array_like=True):
+    """What one instance tells the others: by whom (its origin, in hex), to whom, what."""
+
+    origin: str
+    receivers: list[Receiver]
+    event: Event
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Envelope)
+
+
+def encode(envelope: Envelope) -> bytes:
+    """The envelope as MessagePack."""
+    return _encoder.encode(envelope)
+
+
+def decode(encoded: bytes) -> Envelope:
+    """The envelope again. Raises `msgspec.DecodeError` for anything else, newer events included."""
+    try:
+        return _decoder.decode(encoded)
+    except (UnicodeDecodeError, RecursionError):
+        raise msgspec.DecodeError("not an envelope") from None
+
+
+def weight(event: Event) -> int:
+    """About how many bytes the event takes while it waits: for bounds, not for accounts."""
+    return 512 + 4 * len(event.message.content) if isinstance(event, MessageSent) else 512

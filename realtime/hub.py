@@ -1,0 +1,117 @@
+"""The live connections of this process, by user. Knows neither sockets nor Redis."""
+
+import logging
+from collections.abc import Iterator
+
+from realtime.codes import INTERNAL, TOO_SLOW, UNAUTHENTICATED
+from realtime.connection import Connection
+from realtime.dialects import Dialect
+from realtime.events import Event, SessionEnded
+
+log = logging.getLogger(__name__)
+
+
+class Hub:
+    """Connections join and leave; the bus delivers."""
+
+    def __init__(self) -> None:
+        # Tuples: most users have one connection, and a delivery may close some while it goes round.
+        self._by_user: dict[int, tuple[Connection, ...]] = {}
+        self.size = 0  # connections
+        self.delivered = 0  # frames taken by connections
+        self.failed = 0  # frames lost to a fault of ours
+
+    @property
+    def users(self) -> int:
+        """How many users have a connection here."""
+        return len(self._by_user)
+
+    def join(self, connection: Connection) -> bool:
+        """Add a connection; True if it is the first of its user."""
+        present = self._by_user.get(connection.user_id, ())
+        if connection not in present:
+            self._by_user[connection.user_id] = (*present, connection)
+            self.size += 1
+        return not present
+
+    def leave(self, connection: Connection) -> bool:
+        """Remove a connection; True if it was the last of its user. Harmless when it is not there."""
+        present = self._by_user.get(connection.user_id, ())
+        if connection not in present:
+            return False
+        self.size -= 1
+        if len(present) == 1:
+            del self._by_user[connection.user_id]
+            return True
+        self._by_user[connection.user_id] = tuple(other for other in present if other is not connection)
+        return False
+
+    def deliver(self, user_id: int, event: Event, position: int | None) -> None:
+        """Give the event to every connection of the user. Called by the bus alone; never raises.
+
+        Encoded once per dialect. A connection that fails is closed, and the others get theirs.
+        """
+        connections = self._by_user.get(user_id)
+        if connections is None:
+            return
+        frames: dict[Dialect, bytes | None] = {}
+        for connection in connections:
+            dialect = connection.dialect
+            try:
+                if dialect not in frames:
+                    frames[dialect] = dialect.encode(event, position)
+                if (frame := frames[dialect]) is not None and connection.offer(frame, position):
+                    self.delivered += 1
+            except Exception:
+                log.exception("an event could not be delivered")
+                self._give_up(connection)
+        if isinstance(event, SessionEnded):
+            self.end_sessions(user_id, event)  # last, so that a dialect may say goodbye
+
+    def end_sessions(self, user_id: int, ended: SessionEnded) -> int:
+        """Close the user's connections whose session ended; how many these were."""
+        closing = [
+            connection
+            for connection in self._by_user.get(user_id, ())
+            if ended.session_id in (None, connection.session_id) and connection.session_id != ended.except_id
+        ]
+        for connection in closing:
+            try:
+                connection.close(UNAUTHENTICATED)
+            except Exception:
+                log.exception("a connection could not be closed")
+        return len(closing)
+
+    def connections_of(self, user_id: int) -> tuple[Connection, ...]:
+        """The user's connections, the oldest first."""
+        return self._by_user.get(user_id, ())
+
+    def all(self) -> Iterator[Connection]:
+        """Every connection there is at this moment; joining and leaving meanwhile does no harm."""
+        for connections in tuple(self._by_user.values()):
+            yield from connections
+
+    def relieve(self, max_queued_bytes: int) -> int:
+        """Close the slowest readers until no more than that waits for all together; how many these were."""
+        waiting = [(queued, connection) for connection in self.all() if (queued := _queued(connection))]
+        total = sum(queued for queued, _ in waiting)
+        closed = 0
+        for queued, connection in sorted(waiting, key=lambda pair: pair[0], reverse=True):
+            if total <= max_queued_bytes:
+                break
+            connection.close(TOO_SLOW)
+            total -= queued
+            closed += 1
+        return closed
+
+    def _give_up(self, connection: Connection) -> None:
+        """A fault of ours, not of the peer: close, so that the client resumes."""
+        self.failed += 1
+        try:
+            connection.close(INTERNAL)
+        except Exception:
+            log.exception("a connection could not be closed")
+
+
+def _queued(connection: Connection) -> int:
+    return 0 if connection.closed else connection.queued()
