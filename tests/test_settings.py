@@ -124,6 +124,7 @@ def test_the_customary_variables_win_over_the_file_and_lose_to_ours(file: Path) 
     ours = {"RECADO_SERVER_PORT": "3", "RECADO_DATABASE_URL": "sqlite:////x.db", "RECADO_REDIS_URL": ""}
     found = load(environ | ours, file)
     assert (found.server.port, found.database.url, found.redis.url) == (3, "sqlite:////x.db", "")
+    assert load({"PORT": "not ours", "RECADO_SERVER_PORT": "3"}, file).server.port == 3
 
 
 def test_an_empty_customary_variable_is_none(file: Path) -> None:

@@ -1,0 +1,1 @@
+"""Joining the rooms: settings into values, secrets into rings, rings and rooms into a running server."""

@@ -1,0 +1,177 @@
+"""Everything is built here, once, and passed on: the rooms do not know one another."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import models.facts
+import models.migrate
+from actions.app import App, Hashing, Policy
+from crypto import at_rest, envelope
+from crypto.errors import Tampered, UnknownKey
+from crypto.keyring import PURPOSES, Keys, Ring, format_ring, make_key, parse_ring
+from handlers.base import Doorway
+from handlers.origins import Origins, parse_networks
+from models.db import Database
+from models.writer import Writer
+from realtime.buckets import Buckets, MemoryBuckets
+from realtime.bus import Bus, LocalBus
+from realtime.hub import Hub
+from settings import Settings
+from wiring.secret_files import create_secrets, secret_texts
+from wiring.settings_values import SettingsError
+
+WEB = Path(__file__).parent.parent / "web" / "dist"
+MOST_WAITING_HASHES = 64
+
+
+def milliseconds() -> int:
+    """The system's clock."""
+    return time.time_ns() // 1_000_000
+
+
+async def open_database(settings: Settings) -> Database:
+    """The database, migrated if the settings say so; `SettingsError` when it is not as this version needs it."""
+    if settings.database.engine == "sqlite":
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    db = Database(settings.database.url, threads=settings.database.threads)
+    try:
+        if settings.database.migrate:
+            await models.migrate.up(db)
+        state = await models.migrate.state(db)
+    except models.migrate.Changed as error:
+        await db.close()
+        raise SettingsError(f"database: {error}") from error
+    except BaseException:
+        await db.close()
+        raise
+    if state.pending:
+        await db.close()
+        raise SettingsError("database: migrations are pending: run `python server.py migrate`")
+    return db
+
+
+async def load_keys(settings: Settings, environ: Mapping[str, str], db: Database) -> Keys:
+    """The key rings; made now when the database is as fresh as they are.
+
+    `SettingsError` when one is missing, weak, or cannot open what the database holds.
+    """
+    texts = secret_texts(settings, environ, PURPOSES)
+    canaries = await models.facts.canaries(db)
+    missing = [purpose for purpose, text in texts.items() if text is None]
+    if missing and canaries:
+        raise SettingsError(
+            f"secrets: {', '.join(missing)}: no key, but the database holds what was sealed with one:"
+            f" restore the key files in {settings.secrets_dir}"
+        )
+    if missing:
+        create_secrets(settings.secrets_dir, {purpose: format_ring(Ring((make_key(),))) for purpose in missing})
+        texts = secret_texts(settings, environ, PURPOSES)
+    keys = parse_keys(texts)
+    await _check_canary(keys, db)
+    return keys
+
+
+def parse_keys(texts: Mapping[str, str | None]) -> Keys:
+    """The rings from their texts; `SettingsError` with a line for each one that is not good."""
+    rings: dict[str, Ring] = {}
+    faults = []
+    for purpose, text in texts.items():
+        try:
+            rings[purpose] = parse_ring(text or "")
+        except ValueError as error:
+            faults.append(f"secrets: {purpose}: {error}")
+    if faults:
+        raise SettingsError(*faults)
+    try:
+        return Keys(**rings)
+    except ValueError as error:
+        raise SettingsError(f"secrets: {error}") from error
+
+
+async def _check_canary(keys: Keys, db: Database) -> None:
+    canaries = await models.facts.add_first_canary(db, *at_rest.make_canary(keys.master))
+    for master_id, sealed in canaries.items():
+        try:
+            at_rest.check_canary(keys.master, master_id, sealed)
+        except (Tampered, UnknownKey):
+            fault = f"secrets: master: these keys do not open what the database holds (it needs key {master_id})"
+            raise SettingsError(fault) from None
+
+
+def build_app(settings: Settings, db: Database, keys: Keys) -> App:
+    """Everything an action may reach, not yet started."""
+    hub = Hub()
+    return App(
+        db=db,
+        writer=Writer(db),
+        keys=keys,
+        bus=_bus(settings, hub, keys),
+        hub=hub,
+        buckets=_buckets(settings),
+        here=MemoryBuckets(),
+        hashing=Hashing(threads=settings.auth.hash_threads, most_waiting=MOST_WAITING_HASHES),
+        policy=_policy(settings),
+        clock=milliseconds,
+    )
+
+
+def build_doorway(settings: Settings, app: App) -> Doorway:
+    """What every handler is given."""
+    return Doorway(
+        app=app,
+        origins=Origins(
+            trusted_proxies=parse_networks(settings.server.trusted_proxies),
+            allowed_origins=frozenset(settings.server.allowed_origins),
+            allowed_hosts=frozenset(settings.server.allowed_hosts),
+        ),
+        max_body_bytes=settings.server.max_body_bytes,
+        max_frame_bytes=settings.websocket.max_frame_bytes,
+        max_queued_bytes=settings.websocket.max_queued_bytes,
+        websocket_query_token=settings.auth.websocket_query_token,
+        cookie_days=settings.auth.refresh_absolute_days,
+        ping_seconds=settings.websocket.ping_seconds,
+        ping_timeout_seconds=settings.websocket.ping_timeout_seconds,
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        bcrypt_rounds=settings.auth.bcrypt_rounds,
+        access_minutes=settings.auth.access_minutes,
+        refresh_idle_days=settings.auth.refresh_idle_days,
+        refresh_absolute_days=settings.auth.refresh_absolute_days,
+        registration=settings.auth.registration,
+        password_min_length=settings.auth.password_min_length,
+        max_sessions=settings.auth.max_sessions,
+        max_length=settings.messages.max_length,
+        max_ttl_seconds=settings.messages.max_ttl_seconds,
+        limits_enabled=settings.limits.enabled,
+        sockets_per_user=settings.websocket.sockets_per_user,
+    )
+
+
+def _bus(settings: Settings, hub: Hub, keys: Keys) -> Bus:
+    if not settings.redis.url:
+        return LocalBus(hub)
+    # Loaded only where it is used: the client alone takes a good part of a fast start.
+    from realtime.redis_bus import ORIGIN_BYTES, RedisBus  # noqa: PLC0415
+
+    return RedisBus(
+        settings.redis.url,
+        hub,
+        secrets.token_bytes(ORIGIN_BYTES),
+        partial(envelope.seal_envelope, keys.bus, ""),
+        partial(envelope.open_envelope, keys.bus, ""),
+        settings.redis.prefix,
+    )
+
+
+def _buckets(settings: Settings) -> Buckets:
+    if not settings.redis.url:
+        return MemoryBuckets()
+    from realtime.redis_buckets import RedisBuckets  # noqa: PLC0415
+
+    return RedisBuckets(settings.redis.url, settings.redis.prefix)

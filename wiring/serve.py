@@ -1,0 +1,147 @@
+"""The running server: listen, turn the loops, and leave in order."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from actions import expiry, sessions
+from actions.app import App
+from handlers.logs import told
+from handlers.pages import read_files
+from handlers.routes import make_application
+from models.db import Unavailable
+from realtime import codes
+from settings import Settings
+from wiring.build import WEB, build_app, build_doorway, load_keys, open_database
+from wiring.settings_values import SettingsError
+
+log = logging.getLogger("recado.server")
+
+HEADER_BYTES = 16_384
+IDLE_SECONDS = 60.0
+SESSION_SECONDS = 5.0
+# Bytes of a refused body that are still read, so that the client sees the refusal.
+BODY_FACTOR = 4
+LEAVING_SECONDS = 8.0
+
+
+class Server:
+    """One instance, from its settings to its end."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.settings = settings
+        self.environ = environ
+        self.ports: list[int] = []
+        self._loops: list[asyncio.Task[None]] = []
+        self._http: HTTPServer | None = None
+        self._app: App | None = None
+
+    @property
+    def app(self) -> App:
+        """What was built by `start`."""
+        assert self._app is not None  # noqa: S101
+        return self._app
+
+    async def start(self) -> None:
+        """Build everything, then listen. `SettingsError` or `Unavailable` when it cannot be."""
+        settings = self.settings
+        sockets = _bind(settings)
+        try:
+            db = await open_database(settings)
+            try:
+                keys = await load_keys(settings, self.environ, db)
+            except BaseException:
+                await db.close()
+                raise
+        except BaseException:
+            for listening in sockets:
+                listening.close()
+            raise
+        app = self._app = build_app(settings, db, keys)
+        app.writer.start()
+        await app.bus.start()
+        self._loops = [
+            _every(settings.messages.sweep_seconds, app, expiry.sweep),
+            _every(SESSION_SECONDS, app, sessions.end_dead_sockets),
+        ]
+        doorway = build_doorway(settings, app)
+        self._http = HTTPServer(
+            make_application(doorway, read_files(WEB)),
+            max_header_size=HEADER_BYTES,
+            max_body_size=settings.server.max_body_bytes * BODY_FACTOR,
+            idle_connection_timeout=IDLE_SECONDS,
+            body_timeout=IDLE_SECONDS,
+        )
+        self._http.add_sockets(sockets)
+        self.ports = sorted({listening.getsockname()[1] for listening in sockets})
+
+    async def stop(self) -> None:
+        """Leave in order: not ready, no new connections, sockets told to come back, what waits written."""
+        app = self.app
+        app.leaving = True
+        if self._http is not None:
+            self._http.stop()
+        for connection in tuple(app.hub.all()):
+            connection.close(codes.RESTART)
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await app.writer.stop()
+        if self._http is not None:
+            await _within(LEAVING_SECONDS, self._http.close_all_connections())
+        await _within(LEAVING_SECONDS, app.bus.stop())
+        app.hashing.close()
+        await app.db.close()
+
+
+async def serve(settings: Settings, environ: Mapping[str, str], told_ready: Callable[[Server], None]) -> None:
+    """Run one instance until SIGTERM or SIGINT."""
+    server = Server(settings, environ)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await server.start()
+    log.info("started", extra={"ports": server.ports, "pid": os.getpid(), "engine": settings.database.engine})
+    told_ready(server)
+    await stop.wait()
+    log.info("stopping")
+    await server.stop()
+    log.info("stopped")
+
+
+def _bind(settings: Settings) -> list[socket.socket]:
+    try:
+        return bind_sockets(settings.server.port, settings.server.host)
+    except OSError as error:
+        where = f"{settings.server.host}:{settings.server.port}"
+        raise SettingsError(f"server: cannot listen on {where}: {error.strerror or error}") from error
+
+
+def _every(seconds: float, app: App, act: Callable[[App], Awaitable[object]]) -> asyncio.Task[None]:
+    """Do something again and again; one failure is logged, and the next turn comes."""
+
+    async def turn() -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await act(app)
+            except Unavailable as error:
+                log.warning("not done this time", extra={"task": act.__name__, "reason": str(error)})
+            except Exception as error:  # noqa: BLE001 - a loop must not end because one turn failed
+                log.error("a task failed", extra={"task": act.__name__, **told(error)})
+
+    return asyncio.create_task(turn(), name=act.__name__)
+
+
+async def _within(seconds: float, ending: Awaitable[object]) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await ending
+    except TimeoutError:
+        log.warning("something did not end in time")
