@@ -33,6 +33,48 @@ class MessageSent(msgspec.Struct, frozen=True, tag_field="type", tag="message"):
     message: Message
 
 
+class Edited(msgspec.Struct, frozen=True, tag_field="type", tag="edited"):
+    """A message has another text."""
+
+    message: Message
+
+
+class Deleted(msgspec.Struct, frozen=True, tag_field="type", tag="deleted"):
+    """A message is gone because its sender took it back; `peer` is the other person, as the receiver sees it."""
+
+    id: int
+    peer: str
+
+
+class Expired(msgspec.Struct, frozen=True, tag_field="type", tag="expired"):
+    """A message is gone because its time is over."""
+
+    id: int
+    peer: str
+
+
+class Receipt(msgspec.Struct, frozen=True, tag_field="type", tag="receipt"):
+    """`by` has received (`delivered`) or read (`read`) everything up to message `up_to` in the talk with `peer`."""
+
+    kind: str
+    by: str
+    peer: str
+    up_to: int
+
+
+class Typing(msgspec.Struct, frozen=True, tag_field="type", tag="typing"):
+    """`peer` is typing to the receiver. Not stored, no position."""
+
+    peer: str
+
+
+class Presence(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
+    """`peer` has come or gone. Not stored, no position."""
+
+    peer: str
+    online: bool
+
+
 class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session_ended"):
     """A session of the receiver has ended, or (`session_id` None) all of them, less `except_id`."""
 
@@ -41,7 +83,7 @@ class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session_e
     reason: str
 
 
-Event: TypeAlias = MessageSent | SessionEnded
+Event: TypeAlias = MessageSent | Edited | Deleted | Expired | Receipt | Typing | Presence | SessionEnded
 
 # A user and the event's position in their log; None when it has none there.
 Receiver: TypeAlias = tuple[int, int | None]
@@ -74,4 +116,4 @@ def decode(encoded: bytes) -> Envelope:
 
 def weight(event: Event) -> int:
     """About how many bytes the event takes while it waits: for bounds, not for accounts."""
-    return 512 + 4 * len(event.message.content) if isinstance(event, MessageSent) else 512
+    return 512 + 4 * len(event.message.content) if isinstance(event, MessageSent | Edited) else 512

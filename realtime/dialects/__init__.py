@@ -16,13 +16,14 @@ F = TypeVar("F", bound=Frame)
 
 
 class FrameError(Exception):
-    """A client's frame cannot be understood; `field` is the one at fault, when there is one."""
+    """A client's frame cannot be understood; `field` is the one at fault, `ref` the frame's own, if there are such."""
 
-    def __init__(self, code: str, detail: str, field: str | None = None) -> None:
+    def __init__(self, code: str, detail: str, field: str | None = None, ref: str | None = None) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.field = field
+        self.ref = ref
 
 
 class Dialect(Protocol):

@@ -1,0 +1,276 @@
+"""The dialect `recado.v1`: every frame is an object with a `type`; acknowledged sends, positions, resume.
+
+Whatever a client sends, the answer carries its `ref`, even where nothing else of the frame could be read.
+"""
+
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from realtime.dialects import Frame, FrameError
+from realtime.events import (
+    Deleted,
+    Edited,
+    Event,
+    Expired,
+    Message,
+    MessageSent,
+    Presence,
+    Receipt,
+    Typing,
+)
+from realtime.strict_json import Malformed, fit, load
+
+SUBPROTOCOL = "recado.v1"
+MOST_REF = 64
+
+Ref = Annotated[str, Meta(max_length=MOST_REF)]
+Number = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+
+
+class Hello(Frame, frozen=True, tag="hello"):
+    """The first frame: who this is, unless the handshake has told, and from where to go on."""
+
+    ref: Ref | None = None
+    token: str | None = None
+    position: Number | None = None
+    epoch: str | None = None
+    device: str | None = None
+
+
+class Send(Frame, frozen=True, tag="send"):
+    """A message; the same `client_id` again is the same message again."""
+
+    client_id: UUID
+    recipient: str
+    content: str
+    ttl_seconds: int | None = None
+    ref: Ref | None = None
+
+
+class Ack(Frame, frozen=True, tag="ack"):
+    """This device has stored everything up to and including `position`."""
+
+    position: Number
+    ref: Ref | None = None
+
+
+class Read(Frame, frozen=True, tag="read"):
+    """The person has read what `peer` sent, up to this message id."""
+
+    peer: str
+    up_to: Number
+    ref: Ref | None = None
+
+
+class Edit(Frame, frozen=True, tag="edit"):
+    """Another text for one's own message."""
+
+    id: Number
+    content: str
+    ref: Ref | None = None
+
+
+class Delete(Frame, frozen=True, tag="delete"):
+    """One's own message shall be gone."""
+
+    id: Number
+    ref: Ref | None = None
+
+
+class StartedTyping(Frame, frozen=True, tag="typing"):
+    """The person types to `peer`; nothing is stored."""
+
+    peer: str
+    ref: Ref | None = None
+
+
+class Auth(Frame, frozen=True, tag="auth"):
+    """A fresh access token of the same session, before the old one ends."""
+
+    token: str
+    ref: Ref | None = None
+
+
+class Ping(Frame, frozen=True, tag="ping"):
+    """Are you there? Answered with the head position."""
+
+    ref: Ref | None = None
+
+
+ClientFrame = Hello | Send | Ack | Read | Edit | Delete | StartedTyping | Auth | Ping
+FRAMES: dict[str, type[Frame]] = {
+    "hello": Hello,
+    "send": Send,
+    "ack": Ack,
+    "read": Read,
+    "edit": Edit,
+    "delete": Delete,
+    "typing": StartedTyping,
+    "auth": Auth,
+    "ping": Ping,
+}
+
+
+class Welcome(msgspec.Struct, frozen=True, tag="welcome", omit_defaults=True):
+    """Who is signed in, the head position, and how the connection begins: `live`, `recovered` or `reset`."""
+
+    username: str
+    position: int
+    epoch: str
+    outcome: str
+    heartbeat_seconds: int
+    ref: str | None = None
+
+
+class Sent(msgspec.Struct, frozen=True, tag="sent", omit_defaults=True):
+    """The send is durable; on this connection it stands for the `message` event of that position."""
+
+    client_id: str
+    message: Message
+    position: int
+    duplicate: bool
+    ref: str | None = None
+
+
+class Done(msgspec.Struct, frozen=True, tag="done", omit_defaults=True):
+    """What was asked for is done."""
+
+    ref: str | None = None
+
+
+class Pong(msgspec.Struct, frozen=True, tag="pong", omit_defaults=True):
+    """The answer to a ping, with the head position."""
+
+    position: int
+    ref: str | None = None
+
+
+class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
+    """Still here; whoever has less than `position` misses something, which is on its way."""
+
+    position: int
+
+
+class Bye(msgspec.Struct, frozen=True, tag="bye"):
+    """The server is about to close; wait that long, then resume."""
+
+    code: int
+    reason: str
+    resume_after_ms: int
+
+
+class Mistake(msgspec.Struct, frozen=True, tag="error", omit_defaults=True):
+    """A frame was refused; the connection stays open."""
+
+    code: str
+    detail: str
+    ref: str | None = None
+    field: str | None = None
+    retry_after: float | None = None
+
+
+class _MessageEvent(msgspec.Struct, frozen=True, tag="message"):
+    position: int
+    message: Message
+
+
+class _EditedEvent(msgspec.Struct, frozen=True, tag="edited"):
+    position: int
+    message: Message
+
+
+class _GoneEvent(msgspec.Struct, frozen=True):
+    type: str
+    position: int
+    id: int
+    peer: str
+
+
+class _ReceiptEvent(msgspec.Struct, frozen=True, tag="receipt"):
+    position: int
+    kind: str
+    by: str
+    peer: str
+    up_to: int
+
+
+_encoder = msgspec.json.Encoder()
+
+
+class V1:
+    """See the module."""
+
+    name: Final = "v1"
+    subprotocol: Final = SUBPROTOCOL
+
+    def encode(self, event: Event, position: int | None) -> bytes | None:
+        """The event's frame; None for what is not told to clients."""
+        shaped = _shape(event, position)
+        return None if shaped is None else _encoder.encode(shaped)
+
+    def answer(self, frame: msgspec.Struct) -> bytes:
+        """One of the server's own frames."""
+        return _encoder.encode(frame)
+
+    def decode(self, raw: str) -> Frame:
+        """The client's frame. Raises `FrameError`, with the `ref` when one could be read."""
+        ref: str | None = None
+        try:
+            value = load(raw)
+            ref = _ref_of(value)
+            return fit(value, _kind_of(value))
+        except Malformed as error:
+            raise FrameError("invalid", error.detail, error.field, ref) from None
+
+    def error(
+        self,
+        code: str,
+        detail: str,
+        *,
+        field: str | None = None,
+        ref: str | None = None,
+        retry_after: float | None = None,
+    ) -> bytes:
+        """A mistake."""
+        return _encoder.encode(Mistake(code, detail, ref, field, retry_after))
+
+
+def _shape(event: Event, position: int | None) -> msgspec.Struct | None:
+    if isinstance(event, Typing | Presence):
+        return event
+    if position is None:
+        return None
+    match event:
+        case MessageSent(message=message):
+            return _MessageEvent(position, message)
+        case Edited(message=message):
+            return _EditedEvent(position, message)
+        case Deleted(id=message_id, peer=peer):
+            return _GoneEvent("deleted", position, message_id, peer)
+        case Expired(id=message_id, peer=peer):
+            return _GoneEvent("expired", position, message_id, peer)
+        case Receipt(kind=kind, by=by, peer=peer, up_to=up_to):
+            return _ReceiptEvent(position, kind, by, peer, up_to)
+    return None
+
+
+def _kind_of(value: object) -> type[Frame]:
+    if not isinstance(value, dict):
+        raise Malformed("expected an object")
+    kind = value.get("type")
+    if not isinstance(kind, str):
+        raise Malformed("missing" if kind is None else "expected a string", "type")
+    if kind not in FRAMES:
+        raise Malformed("there is no such type of frame", "type")
+    return FRAMES[kind]
+
+
+def _ref_of(value: object) -> str | None:
+    ref = value.get("ref") if isinstance(value, dict) else None
+    return ref if isinstance(ref, str) and len(ref) <= MOST_REF else None
+
+
+V1_DIALECT = V1()
