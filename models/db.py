@@ -1,0 +1,210 @@
+"""How a query leaves the event loop: a bounded pool of threads, one connection each.
+
+Invariants: no query runs on the loop's thread; a unit of work is one function, run whole on one
+thread, and nothing lazy leaves it; a write is one transaction. A connection that failed is closed
+here, and so are all that are as old, each by its own thread before its next unit of work; the caller
+is told `Unavailable`, never a driver's error.
+"""
+
+import asyncio
+import functools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import peewee
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Engine = peewee.Database
+Row = tuple[Any, ...]
+
+# These rise as they are: what was asked is at fault, not the database's state or the way to it.
+FAULTS_OF_A_STATEMENT = (peewee.IntegrityError, peewee.DataError, peewee.ProgrammingError, peewee.NotSupportedError)
+# Retried once by `write`: PostgreSQL asks for it (deadlock_detected, serialization_failure).
+RETRYABLE_STATES = frozenset({"40P01", "40001"})
+RETRY_SECONDS = 0.05
+SQLITE_BUSY_SECONDS = 30
+# While one connection switches a new file to WAL, SQLite does not let others wait for it: it refuses them.
+WAL_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+CONNECT_SECONDS = 5
+STATEMENT_MILLISECONDS = 30_000
+# A server that is gone without a word is noticed by the kernel: nothing else would wake the thread.
+ALIVE = {
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": STATEMENT_MILLISECONDS,
+}
+
+
+class Unavailable(Exception):
+    """The database cannot be reached, or cannot write, now; the same work may succeed later."""
+
+    def __init__(self, reason: str, state: str | None = None) -> None:
+        super().__init__(reason)
+        self.state = state
+
+
+class Database:
+    """A database and the threads that may talk to it. `url` is `sqlite:///…` or `postgresql://…`."""
+
+    def __init__(self, url: str, *, threads: int = 4) -> None:
+        self.engine = open_engine(url)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="recado-db")
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="recado-db-writer")
+        self._lock = threading.Lock()
+        self._failures = 0
+        # Each open connection, with the number of failures there had been when it was opened.
+        self._connections: dict[Any, int] = {}
+
+    async def read(self, work: Callable[Concatenate[Engine, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(engine, …)` on a thread of the pool; each statement sees the newest committed state."""
+        return await self._leave(self._pool, self._once, lambda engine: work(engine, *args, **kwargs))
+
+    async def write(self, work: Callable[Concatenate[Engine, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(engine, …)` on a thread of the pool, as one transaction."""
+        return await self._leave(self._pool, self._whole, lambda engine: work(engine, *args, **kwargs))
+
+    async def write_batch(self, work: Callable[Concatenate[Engine, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Like `write`, on the thread that is kept for the group-commit writer."""
+        return await self._leave(self._writing, self._whole, lambda engine: work(engine, *args, **kwargs))
+
+    async def close(self) -> None:
+        """Wait for what runs, then close every connection."""
+        loop = asyncio.get_running_loop()
+        for pool in (self._writing, self._pool):
+            await loop.run_in_executor(None, pool.shutdown)
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+
+    async def _leave(self, pool: Executor, run: Callable[[Callable[[Engine], T]], T], work: Callable[[Engine], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool, run, work)
+
+    def _once(self, work: Callable[[Engine], T]) -> T:
+        self._connect()
+        try:
+            return work(self.engine)
+        except FAULTS_OF_A_STATEMENT:
+            raise
+        except (peewee.DatabaseError, peewee.InterfaceError) as error:
+            state = sql_state(error)
+            if state not in RETRYABLE_STATES:
+                self._disconnect()
+                with self._lock:
+                    self._failures += 1
+            raise Unavailable(f"{type(error).__name__} {state or ''}".strip(), state) from error
+
+    def _whole(self, work: Callable[[Engine], T]) -> T:
+        transaction = functools.partial(_transaction, work)
+        try:
+            return self._once(transaction)
+        except Unavailable as error:
+            if error.state not in RETRYABLE_STATES:
+                raise
+        # After those that it stood in the way of: at once, it could meet them again.
+        time.sleep(RETRY_SECONDS)
+        return self._once(transaction)
+
+    def _connect(self) -> None:
+        with self._lock:
+            failures = self._failures
+        if not self.engine.is_closed():
+            if self._connections[self.engine.connection()] == failures:
+                return
+            # A failure since it was opened: a server that was restarted has dropped every connection.
+            self._disconnect()
+        try:
+            _open(self.engine)
+        except (peewee.DatabaseError, peewee.InterfaceError) as error:
+            raise Unavailable(f"cannot connect: {type(error).__name__}") from error
+        with self._lock:
+            self._connections[self.engine.connection()] = failures
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            del self._connections[self.engine.connection()]
+        self.engine.close()
+
+
+def _open(engine: Engine) -> None:
+    for pause in WAL_PAUSES:
+        try:
+            engine.connect()
+        except peewee.OperationalError as error:
+            if str(error) != "database is locked":
+                raise
+            time.sleep(pause)
+        else:
+            return
+    engine.connect()
+
+
+def _transaction(work: Callable[[Engine], T], engine: Engine) -> T:
+    # IMMEDIATE: a SQLite transaction that reads first and writes later would fail, not wait.
+    with engine.atomic() if is_postgres(engine) else engine.atomic("IMMEDIATE"):
+        return work(engine)
+
+
+def is_postgres(engine: Engine) -> bool:
+    """Whether this is PostgreSQL; else it is SQLite."""
+    return isinstance(engine, peewee.PostgresqlDatabase)
+
+
+def open_engine(url: str) -> Engine:
+    """A Peewee database for `url`, not yet connected.
+
+    SQLite runs in WAL mode and waits for the disk at every commit (`synchronous=FULL`); what is
+    deleted is overwritten (`secure_delete`).
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return peewee.SqliteDatabase(
+            unquote(parts.path[1:]),
+            timeout=SQLITE_BUSY_SECONDS,
+            check_same_thread=False,
+            pragmas={"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "secure_delete": 1},
+        )
+    options: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "application_name": "recado", **ALIVE}
+    options["options"] = f"-c statement_timeout={STATEMENT_MILLISECONDS} -c lock_timeout={STATEMENT_MILLISECONDS}"
+    options.update(parse_qsl(parts.query))
+    return peewee.PostgresqlDatabase(
+        unquote(parts.path[1:]),
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        host=unquote(parts.hostname) if parts.hostname else None,
+        port=parts.port,
+        **options,
+    )
+
+
+def sql_state(error: Exception) -> str | None:
+    """The SQLSTATE of a PostgreSQL error, or None."""
+    cause = getattr(error, "orig", None) or error.__cause__ or error
+    return getattr(cause, "pgcode", None)
+
+
+def fetch(engine: Engine, text: str, params: Sequence[Any] = ()) -> list[Row]:
+    """Run one constant statement, written with `%s` marks, and return all its rows."""
+    rows: list[Row] = engine.execute_sql(text.replace("%s", engine.param), params).fetchall()
+    return rows
+
+
+def execute(engine: Engine, text: str, params: Sequence[Any] = ()) -> int:
+    """Run one constant statement, written with `%s` marks, and return how many rows it changed."""
+    return int(engine.execute_sql(text.replace("%s", engine.param), params).rowcount)
+
+
+def rows_of_marks(rows: int, columns: int) -> str:
+    """`(%s, %s), (%s, %s)` for a statement with several rows."""
+    row = "(" + ", ".join(["%s"] * columns) + ")"
+    return ", ".join([row] * rows)
+
+
+def as_bytes(value: Any) -> bytes | None:
+    """A binary column as bytes: psycopg2 gives a memoryview."""
+    return None if value is None else bytes(value)

@@ -1,0 +1,193 @@
+"""Messages: sealed bodies and what is needed to find them. A body that is NULL has been deleted or has expired."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import peewee
+
+from models import timelines
+from models.db import Database, Engine, Row, as_bytes, fetch, rows_of_marks
+from models.timelines import Entry, Kind
+
+COLUMNS = (
+    "m.id, m.conversation_id, m.sender_id, m.recipient_id, m.client_id, m.client_made, m.sent_at, m.expires_at,"
+    " m.edited_at, m.deleted_at, m.revision, m.alg, m.key_generation, m.body, m.sender_position,"
+    " m.recipient_position"
+)
+SELECT = f"SELECT {COLUMNS} FROM messages m "
+# What may be shown now. `body IS NOT NULL` also chooses the partial indexes.
+THERE = "m.body IS NOT NULL AND (m.expires_at IS NULL OR m.expires_at > %s)"
+ONE = SELECT + f"WHERE m.id = %s AND {THERE} AND (m.sender_id = %s OR m.recipient_id = %s)"
+SENT = "m.sender_id = %s"
+# Notes to oneself are among what was sent; the index leaves them out too.
+RECEIVED = "m.recipient_id = %s AND m.sender_id <> m.recipient_id"
+WITHIN = "m.conversation_id = %s"
+DUE = (
+    "SELECT id, conversation_id, sender_id, recipient_id FROM messages"
+    " WHERE body IS NOT NULL AND expires_at <= %s ORDER BY expires_at LIMIT %s"
+)
+GONE = "UPDATE messages SET body = NULL WHERE body IS NOT NULL AND expires_at <= %s AND id IN "
+
+
+class Messages(peewee.Model):
+    """One message; `client_id` is unique for its sender, for ever."""
+
+    id = peewee.BigAutoField()
+    conversation_id = peewee.BigIntegerField()
+    sender_id = peewee.BigIntegerField()
+    recipient_id = peewee.BigIntegerField(null=True)
+    client_id = peewee.BlobField()
+    client_made = peewee.BooleanField()
+    sent_at = peewee.BigIntegerField()
+    expires_at = peewee.BigIntegerField(null=True)
+    edited_at = peewee.BigIntegerField(null=True)
+    deleted_at = peewee.BigIntegerField(null=True)
+    revision = peewee.IntegerField()
+    alg = peewee.SmallIntegerField()
+    key_generation = peewee.IntegerField()
+    body = peewee.BlobField(null=True)
+    sender_position = peewee.BigIntegerField()
+    recipient_position = peewee.BigIntegerField(null=True)
+
+    class Meta:
+        legacy_table_names = False
+
+
+class SealedBody(Protocol):
+    """What a body must be to be stored: never text."""
+
+    @property
+    def alg(self) -> int: ...
+    @property
+    def key_generation(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message as it is stored; `body` is None when it has been deleted or swept.
+
+    The positions are those at which it was told first; a note to oneself has no second one.
+    """
+
+    id: int
+    conversation_id: int
+    sender_id: int
+    recipient_id: int
+    client_id: bytes
+    client_made: bool
+    sent_at: int
+    expires_at: int | None
+    edited_at: int | None
+    deleted_at: int | None
+    revision: int
+    alg: int
+    key_generation: int
+    body: bytes | None
+    sender_position: int
+    recipient_position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is wanted: ids below `before`, above `after`; nearest to `after` first if that is given."""
+
+    limit: int
+    before: int | None = None
+    after: int | None = None
+
+
+def from_row(row: Row) -> StoredMessage:
+    """A stored message from a row of `COLUMNS`."""
+    values = list(row)
+    values[4], values[5], values[13] = as_bytes(row[4]), bool(row[5]), as_bytes(row[13])
+    return StoredMessage(*values)
+
+
+async def one_of(db: Database, user_id: int, message_id: int, now: int) -> StoredMessage | None:
+    """A message this person sent or received; None when there is none such, or no longer."""
+    rows = await db.read(fetch, ONE, (message_id, now, user_id, user_id))
+    return from_row(rows[0]) if rows else None
+
+
+async def of_user(db: Database, user_id: int, page: Page, now: int) -> list[StoredMessage]:
+    """A page of what this person sent or received, newest first."""
+    return await db.read(_of_user, user_id, page, now)
+
+
+def _of_user(engine: Engine, user_id: int, page: Page, now: int) -> list[StoredMessage]:
+    (sent, values), (received, more) = _list(SENT, user_id, page, now), _list(RECEIVED, user_id, page, now)
+    text = (
+        f"SELECT * FROM (SELECT * FROM ({sent}) AS sent UNION ALL SELECT * FROM ({received}) AS received) AS page"
+        f" ORDER BY id {_direction(page)} LIMIT %s"
+    )
+    return _newest_first(fetch(engine, text, (*values, *more, page.limit)))
+
+
+async def within(db: Database, conversation_id: int, page: Page, now: int) -> list[StoredMessage]:
+    """A page of one conversation, newest first."""
+    return await db.read(_within, conversation_id, page, now)
+
+
+def _within(engine: Engine, conversation_id: int, page: Page, now: int) -> list[StoredMessage]:
+    return _newest_first(fetch(engine, *_list(WITHIN, conversation_id, page, now)))
+
+
+async def by_ids(db: Database, message_ids: list[int]) -> list[StoredMessage]:
+    """These messages, in no order, whatever has become of them."""
+    return await db.read(_by_ids, tuple(message_ids)) if message_ids else []
+
+
+def _by_ids(engine: Engine, message_ids: tuple[int, ...]) -> list[StoredMessage]:
+    text = SELECT + "WHERE m.id IN " + rows_of_marks(1, len(message_ids))
+    return [from_row(row) for row in fetch(engine, text, message_ids)]
+
+
+def _list(which: str, whose: int, page: Page, now: int) -> tuple[str, list[int]]:
+    """The statement that lists one page, and its values.
+
+    `id + 0` is what the indexes of the lists hold. Offered the bare id, PostgreSQL may take the primary key for
+    a short way to few rows, and read everything that is newer than a list which has grown old.
+    """
+    text, values = f"{SELECT}WHERE {which} AND {THERE}", [whose, now]
+    for condition, bound in ((" AND m.id + 0 < %s", page.before), (" AND m.id + 0 > %s", page.after)):
+        if bound is not None:
+            text, values = text + condition, [*values, bound]
+    return f"{text} ORDER BY m.id + 0 {_direction(page)} LIMIT %s", [*values, page.limit]
+
+
+def _direction(page: Page) -> str:
+    return "ASC" if page.after is not None else "DESC"
+
+
+def _newest_first(rows: list[Row]) -> list[StoredMessage]:
+    return sorted((from_row(row) for row in rows), key=lambda message: -message.id)
+
+
+async def sweep(db: Database, *, now: int, limit: int) -> list[Entry]:
+    """Destroy the ciphertext of messages whose time is over, and tell so in both people's timelines.
+
+    Returns the entries written; none means that nothing (more) is due.
+    """
+    return await db.write(_sweep, now, limit)
+
+
+def _sweep(engine: Engine, now: int, limit: int) -> list[Entry]:
+    due = fetch(engine, DUE, (now, limit))
+    if not due:
+        return []
+    heads = timelines.take_heads(engine, {user_id for row in due for user_id in row[2:4] if user_id is not None})
+    text = GONE + rows_of_marks(1, len(due)) + " RETURNING id"
+    gone = {row[0] for row in fetch(engine, text, (now, *(row[0] for row in due)))}
+    entries = []
+    for message_id, conversation_id, sender_id, recipient_id in due:
+        if message_id not in gone:
+            continue  # another instance was faster
+        for user_id in sorted({sender_id, recipient_id} & heads.keys()):
+            heads[user_id] += 1
+            entries.append(Entry(user_id, heads[user_id], Kind.EXPIRED, conversation_id, sender_id, message_id, now))
+    if entries:
+        timelines.insert(engine, entries)
+        timelines.move_heads(engine, {entry.user_id: heads[entry.user_id] for entry in entries})
+    return entries

@@ -1,0 +1,120 @@
+"""People: names, password hashes, and the head of each one's timeline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import peewee
+
+from models import audit
+from models.db import Database, Engine, execute, fetch, rows_of_marks
+
+COLUMNS = "id, name, key, password, disabled_at"
+BY_KEY = f"SELECT {COLUMNS} FROM users WHERE key = %s"
+BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = %s"
+EXISTS = "SELECT 1 FROM users WHERE key = %s"
+
+
+class Users(peewee.Model):
+    """One person. `key` is the name compared without case, `skeleton` what it looks like."""
+
+    id = peewee.BigIntegerField(primary_key=True)
+    name = peewee.TextField()
+    key = peewee.TextField(unique=True)
+    skeleton = peewee.TextField(unique=True)
+    password = peewee.TextField()
+    created_at = peewee.BigIntegerField()
+    disabled_at = peewee.BigIntegerField(null=True)
+
+    class Meta:
+        legacy_table_names = False
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person, as the database knows them; `password` is a hash."""
+
+    id: int
+    name: str
+    key: str
+    password: str
+    disabled_at: int | None
+
+
+class NameTaken(Exception):
+    """The name, or one that looks like it, belongs to somebody."""
+
+
+async def create(
+    db: Database,
+    *,
+    user_id: int,
+    name: str,
+    key: str,
+    skeleton: str,
+    password: str,
+    now: int,
+    record: audit.Record,
+) -> None:
+    """Store a new person with an empty timeline; `NameTaken` when the name or a look-alike exists."""
+    try:
+        await db.write(_create, user_id, name, key, skeleton, password, now, record)
+    except peewee.IntegrityError as error:
+        raise NameTaken from error
+
+
+def _create(
+    engine: Engine,
+    user_id: int,
+    name: str,
+    key: str,
+    skeleton: str,
+    password: str,
+    now: int,
+    record: audit.Record,
+) -> None:
+    Users.insert(id=user_id, name=name, key=key, skeleton=skeleton, password=password, created_at=now).bind(
+        engine
+    ).execute()
+    execute(engine, "INSERT INTO heads (user_id, position) VALUES (%s, 0)", (user_id,))
+    audit.insert(engine, record)
+
+
+async def by_key(db: Database, key: str) -> User | None:
+    """The person whose name compares equal to `key`."""
+    return await db.read(_one, BY_KEY, key)
+
+
+async def by_id(db: Database, user_id: int) -> User | None:
+    """The person with this id."""
+    return await db.read(_one, BY_ID, user_id)
+
+
+async def exists(db: Database, key: str) -> bool:
+    """Whether somebody has this name."""
+    return bool(await db.read(fetch, EXISTS, (key,)))
+
+
+async def names_of(db: Database, user_ids: Sequence[int]) -> dict[int, str]:
+    """The shown names of these people."""
+    return await db.read(_names_of, tuple(user_ids)) if user_ids else {}
+
+
+async def set_password(db: Database, user_id: int, password: str) -> None:
+    """Replace the password hash."""
+    await db.write(execute, "UPDATE users SET password = %s WHERE id = %s", (password, user_id))
+
+
+async def head(db: Database, user_id: int) -> int:
+    """The position of the newest event in this person's timeline; 0 when there is none."""
+    rows = await db.read(fetch, "SELECT position FROM heads WHERE user_id = %s", (user_id,))
+    return int(rows[0][0]) if rows else 0
+
+
+def _one(engine: Engine, text: str, value: str | int) -> User | None:
+    rows = fetch(engine, text, (value,))
+    return User(*rows[0]) if rows else None
+
+
+def _names_of(engine: Engine, user_ids: tuple[int, ...]) -> dict[int, str]:
+    marks = rows_of_marks(1, len(user_ids))
+    return dict(fetch(engine, "SELECT id, name FROM users WHERE id IN " + marks, user_ids))
