@@ -1,0 +1,282 @@
+"""Messages: send one, list one's own, read one.
+
+Sending has two steps, so that a connection can have many in flight and keep their order: `submit`
+checks, seals and queues; what it returns is done when the message is durable. Publishing hangs on
+the commit, not on whoever waits: a sender who goes away takes nothing back.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from uuid import UUID, uuid4
+
+import models.conversations
+import models.messages
+import models.users
+from actions import accounts, conversation_keys, limits
+from actions.app import App, Caller
+from actions.conversation_keys import KeyName
+from actions.errors import Conflict, Invalid, NotFound, Refused, TryLater
+from actions.times import when, when_known
+from crypto import at_rest
+from crypto.at_rest import ConversationKey, Place
+from crypto.errors import Tampered
+from models.db import Unavailable
+from models.messages import Page, StoredMessage
+from models.users import User
+from models.writer import Draft, Full, Missing, Stored
+from realtime.events import Message, MessageSent
+
+__all__ = ["Message", "Outgoing", "Sending", "Sent", "list_own", "present", "read_one", "send", "submit"]
+
+log = logging.getLogger("recado.messages")
+
+# Shown in the place of a message whose row was changed behind our back.
+UNREADABLE = "\N{WARNING SIGN} This message was damaged and cannot be shown."
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What somebody wants to send, its shape checked."""
+
+    recipient: str
+    content: str
+    client_id: UUID | None = None
+    ttl_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A durable message, its place in the sender's timeline, and whether it had been sent before."""
+
+    message: Message
+    position: int
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """A message between its acceptance and its commit."""
+
+    app: App
+    caller: Caller
+    recipient: User
+    wanted: Outgoing
+    draft: Draft
+
+
+Sending = asyncio.Future[Sent]
+
+
+async def send(app: App, caller: Caller, wanted: Outgoing) -> Sent:
+    """Store one private message, then tell every device of both people; returns when it is durable."""
+    return await asyncio.shield(await submit(app, caller, wanted))
+
+
+async def submit(app: App, caller: Caller, wanted: Outgoing) -> Sending:
+    """Check, seal and queue one message; the future is done when it is durable, in the order of the calls.
+
+    Raises, or the future does: `Invalid`, `NotFound` (no such recipient), `Conflict` (the `client_id` with another
+    body), `TooMany`, `TryLater` (nothing is known to be stored: send it again with the same `client_id`).
+    """
+    _check(app, wanted)
+    await limits.spend_here(app, limits.SEND, caller.user_id)
+    recipient = await accounts.person(app, wanted.recipient)
+    if recipient is None:
+        raise NotFound("There is no such recipient.")
+    key = await conversation_keys.current(app, conversation_keys.pair_of(caller.user_id, recipient.id))
+    accepted = _Accepted(app, caller, recipient, wanted, _draft(app, caller, recipient, key, wanted))
+    try:
+        written = app.writer.add(accepted.draft)
+    except Full as error:
+        raise TryLater("Too many messages wait to be stored.") from error
+    sending: Sending = asyncio.get_running_loop().create_future()
+    written.add_done_callback(partial(_committed, accepted, sending))
+    return sending
+
+
+def _check(app: App, wanted: Outgoing) -> None:
+    if not wanted.content.strip():
+        raise Invalid.field("content", "empty", "The message is empty.")
+    if len(wanted.content) > app.policy.max_length:
+        raise Invalid.field("content", "too_long", f"A message has at most {app.policy.max_length} characters.")
+    ttl = wanted.ttl_seconds
+    if ttl is not None and not 1 <= ttl <= app.policy.max_ttl_seconds:
+        raise Invalid.field("ttl_seconds", "out_of_range", f"Between 1 and {app.policy.max_ttl_seconds} seconds.")
+
+
+def _draft(app: App, caller: Caller, recipient: User, key: ConversationKey, wanted: Outgoing) -> Draft:
+    now = app.clock()
+    client_id = (wanted.client_id or uuid4()).bytes
+    place = Place(key.conversation_id, caller.user_id, client_id, now, 0)
+    return Draft(
+        conversation_id=key.conversation_id,
+        sender_id=caller.user_id,
+        recipient_id=recipient.id,
+        client_id=client_id,
+        client_made=wanted.client_id is not None,
+        sent_at=now,
+        expires_at=None if wanted.ttl_seconds is None else now + wanted.ttl_seconds * 1000,
+        sealed=at_rest.seal(key, place, wanted.content),
+    )
+
+
+def _committed(accepted: _Accepted, sending: Sending, written: "asyncio.Future[Stored]") -> None:
+    """Publish what has been committed, and tell whoever sent it. Runs in commit order."""
+    failure = _failure(written)
+    if failure is not None:
+        _settle(sending, failure)
+        return
+    stored = written.result()
+    if stored.duplicate is not None:
+        repeat = asyncio.ensure_future(_repeat(accepted, stored.duplicate))
+        repeat.add_done_callback(partial(_settle_from, sending))
+        return
+    message = _shown(accepted, stored.message_id)
+    accepted.app.bus.publish(stored.positions, MessageSent(message))
+    _settle(sending, Sent(message, stored.positions[0][1], duplicate=False))
+
+
+def _shown(accepted: _Accepted, message_id: int) -> Message:
+    draft = accepted.draft
+    return Message(
+        id=message_id,
+        sender=accepted.caller.username,
+        recipient=accepted.recipient.name,
+        content=accepted.wanted.content,
+        timestamp=when(draft.sent_at),
+        client_id=str(accepted.wanted.client_id) if draft.client_made else None,
+        expires_at=when_known(draft.expires_at),
+    )
+
+
+async def _repeat(accepted: _Accepted, first: StoredMessage) -> Sent:
+    """The first answer again, if it is the first message again; what has expired is gone from it."""
+    if first.expires_at is not None and first.expires_at <= accepted.app.clock():
+        first = replace(first, body=None)
+    shown = (await present(accepted.app, accepted.caller.user_id, [first]))[0]
+    if not _is_same(accepted, first, shown):
+        raise Conflict("This client_id was used for another message.")
+    return Sent(shown, first.sender_position, duplicate=True)
+
+
+def _is_same(accepted: _Accepted, first: StoredMessage, shown: Message) -> bool:
+    ttl = None if first.expires_at is None else (first.expires_at - first.sent_at) // 1000
+    # What was edited since, deleted or destroyed cannot be compared: the id, the people and the time must do.
+    same_text = first.body is None or first.revision > 0 or shown.content == accepted.wanted.content
+    return same_text and first.recipient_id == accepted.recipient.id and ttl == accepted.wanted.ttl_seconds
+
+
+def _failure(done: asyncio.Future[Stored] | asyncio.Future[Sent]) -> Exception | None:
+    """Why there is no result, as whoever sent it is told; None when there is one."""
+    error = asyncio.CancelledError() if done.cancelled() else done.exception()
+    if error is None or isinstance(error, Refused):
+        return error
+    if isinstance(error, Missing):
+        return NotFound("There is no such recipient.")
+    if isinstance(error, Unavailable) or not isinstance(error, Exception):
+        return TryLater("The message could not be stored now. Send it again.")
+    log.error("message not stored", extra={"reason": type(error).__name__})
+    return error
+
+
+def _settle(sending: Sending, outcome: Sent | Exception) -> None:
+    if sending.done():
+        return
+    if isinstance(outcome, Exception):
+        sending.set_exception(outcome)
+        sending.exception()  # whoever sent it may have gone: that is not an error of ours
+    else:
+        sending.set_result(outcome)
+
+
+def _settle_from(sending: Sending, repeat: "asyncio.Future[Sent]") -> None:
+    _settle(sending, _failure(repeat) or repeat.result())
+
+
+async def list_own(
+    app: App,
+    caller: Caller,
+    *,
+    limit: int,
+    before: int | None = None,
+    after: int | None = None,
+    peer: str | None = None,
+) -> list[Message]:
+    """A page of the messages the caller sent or received, newest first; with `peer`, only those with that person.
+
+    `before` and `after` are message ids; with `after`, the page holds those nearest to it. Raises `NotFound`
+    when there is no such person.
+    """
+    await limits.spend_here(app, limits.READ, caller.user_id)
+    page = Page(limit, before, after)
+    if peer is None:
+        stored = await models.messages.of_user(app.db, caller.user_id, page, app.clock())
+        return await present(app, caller.user_id, stored)
+    other = await accounts.person(app, peer)
+    if other is None:
+        raise NotFound("There is no such person.")
+    pair = conversation_keys.pair_of(caller.user_id, other.id)
+    conversation_id = await models.conversations.id_of_pair(app.db, pair)
+    if conversation_id is None:
+        return []
+    stored = await models.messages.within(app.db, conversation_id, page, app.clock())
+    return await present(app, caller.user_id, stored)
+
+
+async def read_one(app: App, caller: Caller, message_id: int) -> Message:
+    """One message; somebody else's looks like one that does not exist."""
+    await limits.spend_here(app, limits.READ, caller.user_id)
+    stored = await models.messages.one_of(app.db, caller.user_id, message_id, app.clock())
+    if stored is None:
+        raise NotFound("There is no such message.")
+    return (await present(app, caller.user_id, [stored]))[0]
+
+
+async def present(app: App, reader_id: int, stored: Sequence[StoredMessage]) -> list[Message]:
+    """Open these messages for one of their two people; what cannot be opened becomes a placeholder.
+
+    So does what was brought to somebody it does not name, as by a row that makes them a member.
+    """
+    theirs = [message for message in stored if reader_id in conversation_keys.people_of(message)]
+    keys = await conversation_keys.of_messages(app, theirs)
+    people = {user_id for message in stored for user_id in conversation_keys.people_of(message)}
+    names = await models.users.names_of(app.db, sorted(people))
+    return [_present(message, keys, names) for message in stored]
+
+
+def _present(message: StoredMessage, keys: dict[KeyName, ConversationKey], names: dict[int, str]) -> Message:
+    content = _open(message, keys.get(conversation_keys.name_of(message)))
+    sender, recipient = names.get(message.sender_id, ""), names.get(message.recipient_id, "")
+    try:
+        return Message(
+            id=message.id,
+            sender=sender,
+            recipient=recipient,
+            content=UNREADABLE if content is None else content,
+            timestamp=when(message.sent_at),
+            client_id=str(UUID(bytes=message.client_id)) if message.client_made else None,
+            expires_at=when_known(message.expires_at),
+            edited_at=when_known(message.edited_at),
+        )
+    except (ValueError, OverflowError, OSError):
+        log.error("message does not open", extra={"message_id": message.id, "reason": "impossible values"})
+        return Message(message.id, sender, recipient, UNREADABLE, when(0))
+
+
+def _open(message: StoredMessage, key: ConversationKey | None) -> str | None:
+    """The text, an empty one when it has been destroyed, None when it cannot be opened."""
+    if message.body is None:
+        return ""
+    place = Place(message.conversation_id, message.sender_id, message.client_id, message.sent_at, message.revision)
+    sealed = at_rest.Sealed(alg=message.alg, key_generation=message.key_generation, body=message.body)
+    try:
+        if key is not None:
+            return at_rest.open_sealed(key, place, sealed)
+    except Tampered:
+        log.error("message does not open", extra={"message_id": message.id, "reason": "tampered"})
+        return None
+    log.error("message does not open", extra={"message_id": message.id, "reason": "no key"})
+    return None

@@ -1,0 +1,36 @@
+"""Whether this instance should get traffic: the truth about the database, the migrations and the bus."""
+
+import asyncio
+from dataclasses import dataclass
+
+import models.migrate
+from actions.app import App
+from models.db import Unavailable
+
+SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`ok`, or what is wrong, for each part. A dead bus is told, and is no reason to send people away."""
+
+    ready: bool
+    database: str
+    migrations: str
+    bus: str
+
+
+async def ask(app: App) -> Parts:
+    """Look at each part now."""
+    bus = "ok" if app.bus.up else "down: other instances' messages arrive late"
+    if app.leaving:
+        return Parts(ready=False, database="not asked", migrations="not asked", bus=bus)
+    try:
+        async with asyncio.timeout(SECONDS):
+            state = await models.migrate.state(app.db)
+    except (Unavailable, TimeoutError):
+        return Parts(ready=False, database="cannot be reached", migrations="not known", bus=bus)
+    except models.migrate.Changed as error:
+        return Parts(ready=False, database="ok", migrations=str(error), bus=bus)
+    migrated = "ok" if not state.pending else f"pending: {', '.join(state.pending)}"
+    return Parts(ready=not state.pending, database="ok", migrations=migrated, bus=bus)

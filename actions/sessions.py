@@ -1,0 +1,239 @@
+"""Sessions: who is asking, the rotating refresh family, one-time tickets, and the end of it all.
+
+A token alone proves nothing: the session behind it is looked at on every request, from memory that
+is never older than a few seconds; one that this instance has ended is refused from that moment on.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+import models.sessions
+from actions import limits
+from actions.app import App, Caller, Origin, new_id
+from actions.errors import TryLater, Unauthenticated
+from crypto import tokens
+from crypto.errors import BadToken
+from models.audit import Record
+from models.sessions import Session
+from models.users import User
+from realtime.events import SessionEnded
+
+DAY = 86_400_000
+TICKET_SECONDS = 30
+MOST_DEVICE_NAME = 100
+# Each failed try means that somebody else's has succeeded, so this many callers can race.
+MOST_TRIES = 100
+
+ENDED = "Sign in again."
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a signed-in client holds."""
+
+    access: str
+    refresh: str
+
+
+async def begin(app: App, user: User, origin: Origin, *, device: str) -> Tokens:
+    """Start a session for somebody who has just proved who they are."""
+    now = app.clock()
+    session_id = new_id()
+    refresh = tokens.make_refresh(app.keys.token, session_id, 1)
+    session = Session(
+        id=session_id,
+        user_id=user.id,
+        username=user.name,
+        created_at=now,
+        used_at=now,
+        auth_time=now,
+        idle_expires_at=_idle_end(app, now),
+        expires_at=now + app.policy.refresh_absolute_days * DAY,
+        device=(device or origin.agent)[:MOST_DEVICE_NAME],
+        network=origin.network,
+        generation=1,
+        confirmed=0,
+        refresh_mac=_fingerprint(app, user.id, refresh),
+        parent_mac=None,
+        ended_at=None,
+        disabled_at=None,
+    )
+    record = _record(app, session, origin, "login")
+    evicted = await models.sessions.create(app.db, session, most=app.policy.max_sessions, record=record)
+    for ended in evicted:
+        _tell_ended(app, user.id, ended, "evicted")
+    return Tokens(_access(app, session, 1), refresh)
+
+
+async def refresh(app: App, text: str, origin: Origin) -> Tokens:
+    """Trade a refresh token for the next one and a fresh access token.
+
+    The newest token rotates. Its parent may be traded again while no child of it has been used: the
+    answer was lost. Any other token that was ours ends the session (RFC 9700 §4.14.2).
+    """
+    try:
+        shown = tokens.read_refresh(app.keys.token, text)
+    except BadToken as error:
+        raise Unauthenticated(ENDED) from error
+    for _ in range(MOST_TRIES):
+        session = await models.sessions.by_id(app.db, shown.session_id)
+        now = app.clock()
+        if session is None or not session.is_alive(now):
+            raise Unauthenticated(ENDED)
+        mac = tokens.fingerprint(app.keys.token, session.user_id, shown)
+        if not _is_good(session, shown.generation, mac):
+            await _end_reused(app, session, origin)
+            raise Unauthenticated(ENDED)
+        child = tokens.make_refresh(app.keys.token, session.id, session.generation + 1)
+        rotated = await models.sessions.rotate(
+            app.db,
+            session,
+            parent_mac=mac,
+            refresh_mac=_fingerprint(app, session.user_id, child),
+            now=now,
+            idle_expires_at=_idle_end(app, now),
+        )
+        if rotated:
+            app.sessions.drop(session.id)
+            return Tokens(_access(app, session, session.generation + 1), child)
+    raise TryLater("Too many refreshes of one session at once.")
+
+
+async def authenticate(app: App, token: str, origin: Origin) -> Caller:
+    """Who shows this access token; `Unauthenticated` when it, its session or its person has ended."""
+    now = app.clock()
+    try:
+        claims = tokens.read_access(app.keys.access, token, now // 1000)
+    except BadToken as error:
+        raise Unauthenticated("The access token is not valid.") from error
+    session = await _session(app, claims.session_id)
+    if session is None or session.user_id != claims.user_id or not session.is_alive(now):
+        raise Unauthenticated(ENDED)
+    if claims.generation > session.confirmed:
+        await models.sessions.confirm(app.db, session.id, claims.generation)
+        app.sessions.drop(session.id)
+    return Caller(session.user_id, session.username, session.id, origin)
+
+
+async def end(app: App, caller: Caller) -> None:
+    """Sign out: end the caller's own session, everywhere."""
+    now = app.clock()
+    record = Record(
+        at=now,
+        action="logout",
+        actor_id=caller.user_id,
+        session_id=caller.session_id,
+        network=caller.origin.network,
+        request_id=caller.origin.request_id,
+    )
+    await models.sessions.end(app.db, caller.session_id, now=now, reason="logout", record=record)
+    _tell_ended(app, caller.user_id, caller.session_id, "logout")
+
+
+async def make_ticket(app: App, caller: Caller) -> str:
+    """A one-time ticket for a WebSocket, good for `TICKET_SECONDS`.
+
+    It names whom it is for, and its fingerprint covers that: moving its row to another session gives nothing.
+    """
+    await limits.spend(app, limits.TICKET, caller.user_id)
+    ticket = _ticket_owner(caller.user_id, caller.session_id) + secrets.token_urlsafe(32)
+    now = app.clock()
+    await models.sessions.add_ticket(
+        app.db,
+        mac=tokens.ticket_fingerprint(app.keys.token, ticket),
+        session_id=caller.session_id,
+        expires_at=now + TICKET_SECONDS * 1000,
+        now=now,
+    )
+    return ticket
+
+
+async def take_ticket(app: App, ticket: str, origin: Origin) -> Caller:
+    """Who was given this ticket; it is used up by asking."""
+    now = app.clock()
+    mac = tokens.ticket_fingerprint(app.keys.token, ticket)
+    session_id = await models.sessions.take_ticket(app.db, mac=mac, now=now)
+    session = None if session_id is None else await _session(app, session_id)
+    if (
+        session is None
+        or not session.is_alive(now)
+        or not ticket.startswith(_ticket_owner(session.user_id, session.id))
+    ):
+        raise Unauthenticated("The ticket is not valid.")
+    return Caller(session.user_id, session.username, session.id, origin)
+
+
+async def end_dead_sockets(app: App) -> None:
+    """Close the sockets whose session has ended without this instance being told, or has run out."""
+    held = {connection.session_id: connection.user_id for connection in app.hub.all()}
+    alive = await models.sessions.alive_of(app.db, list(held), app.clock())
+    for session_id in held.keys() - alive:
+        app.hub.end_sessions(held[session_id], SessionEnded(session_id=session_id, except_id=None, reason="ended"))
+
+
+async def _session(app: App, session_id: int) -> Session | None:
+    session = app.sessions.get(session_id)
+    if session is None:
+        session = await models.sessions.by_id(app.db, session_id)
+        if session is not None:
+            app.sessions.put(session_id, session)
+    # Asked last: what was read may be older than the ending.
+    return None if app.ended.get(session_id) else session
+
+
+def _is_good(session: Session, generation: int, mac: bytes) -> bool:
+    if secrets.compare_digest(mac, session.refresh_mac):
+        return True
+    # Its children have higher generations, replaced ones as well; `confirmed` is the highest that was used.
+    return session.confirmed <= generation and secrets.compare_digest(mac, session.parent_mac or b"")
+
+
+def _ticket_owner(user_id: int, session_id: int) -> str:
+    return f"{user_id}.{session_id}."
+
+
+async def _end_reused(app: App, session: Session, origin: Origin) -> None:
+    record = _record(app, session, origin, "refresh_reuse", outcome="refused")
+    await models.sessions.end(app.db, session.id, now=app.clock(), reason="refresh_reuse", record=record)
+    _tell_ended(app, session.user_id, session.id, "refresh_reuse")
+
+
+def _tell_ended(app: App, user_id: int, session_id: int, reason: str) -> None:
+    app.ended.put(session_id, True)
+    app.bus.publish([(user_id, None)], SessionEnded(session_id=session_id, except_id=None, reason=reason))
+
+
+def _record(app: App, session: Session, origin: Origin, action: str, outcome: str = "ok") -> Record:
+    return Record(
+        at=app.clock(),
+        action=action,
+        outcome=outcome,
+        actor_id=session.user_id,
+        session_id=session.id,
+        network=origin.network,
+        request_id=origin.request_id,
+    )
+
+
+def _fingerprint(app: App, user_id: int, refresh_text: str) -> bytes:
+    return tokens.fingerprint(app.keys.token, user_id, tokens.read_refresh(app.keys.token, refresh_text))
+
+
+def _idle_end(app: App, now: int) -> int:
+    return now + app.policy.refresh_idle_days * DAY
+
+
+def _access(app: App, session: Session, generation: int) -> str:
+    now = app.clock() // 1000
+    return tokens.issue_access(
+        app.keys.access,
+        tokens.Access(
+            user_id=session.user_id,
+            session_id=session.id,
+            generation=generation,
+            issued_at=now,
+            expires_at=now + app.policy.access_minutes * 60,
+            auth_time=session.auth_time // 1000,
+            token_id=secrets.token_urlsafe(12),
+        ),
+    )

@@ -1,0 +1,149 @@
+"""What the plays of this room share: people who sign in, a bus that notes, a look behind our own back."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import models.writer
+from actions import accounts, sessions
+from actions.app import App, Caller, Origin
+from actions.sessions import Tokens
+from models.db import Row, execute, fetch
+from realtime.bus import LocalBus
+from realtime.connection import Connection
+from realtime.dialects.plain import PLAIN
+from realtime.events import Event, MessageSent, Receiver, SessionEnded
+from tests.realtime.fakes import Listening
+from tests.rooms import ORIGIN, PASSWORD
+
+TABLES = ("facts", "canaries", "users", "heads", "sessions", "tickets", "conversations", "members")
+TABLES += ("conversation_keys", "messages", "timelines", "audit")
+
+
+class NotingBus(LocalBus):
+    """Delivers, notes what was published, and may hold up whoever joins."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app.hub)
+        self.published: list[tuple[Sequence[Receiver], Event]] = []
+        self.joins: list[int] = []
+        self.leaves: list[int] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.someone = asyncio.Event()
+        self.watch: Callable[[Event], None] = lambda event: None
+        self._changed = asyncio.Event()
+        app.bus = self
+
+    def publish(self, receivers: Sequence[Receiver], event: Event) -> None:
+        self.watch(event)
+        self.published.append((receivers, event))
+        self._changed.set()
+        super().publish(receivers, event)
+
+    async def join(self, user_id: int) -> bool:
+        self.joins.append(user_id)
+        self.someone.set()
+        await self.open.wait()
+        return await super().join(user_id)
+
+    async def leave(self, user_id: int) -> None:
+        self.leaves.append(user_id)
+
+    async def until(self, count: int) -> list[str]:
+        """The contents of the messages published, when there are so many."""
+        while len(self.contents) < count:
+            self._changed.clear()
+            await self._changed.wait()
+        return self.contents
+
+    @property
+    def contents(self) -> list[str]:
+        return [event.message.content for _, event in self.published if isinstance(event, MessageSent)]
+
+    @property
+    def endings(self) -> list[tuple[int, int | None, str]]:
+        return [
+            (receivers[0][0], event.session_id, event.reason)
+            for receivers, event in self.published
+            if isinstance(event, SessionEnded)
+        ]
+
+
+class Gate:
+    """A place in a thread where whatever comes waits until the test lets it pass."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self._open = threading.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def wait(self) -> None:
+        self._loop.call_soon_threadsafe(self.reached.set)
+        assert self._open.wait(30)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+@contextmanager
+def held_writer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """The next batches wait before their transaction does anything."""
+    gate, write = Gate(), models.writer.write
+
+    def waiting(*args: Any, **kwargs: Any) -> Any:
+        gate.wait()
+        return write(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(models.writer, "write", waiting)
+        try:
+            yield gate
+        finally:
+            gate.open()
+
+
+async def register(app: App, *names: str) -> None:
+    for name in names:
+        await accounts.register(app, ORIGIN, username=name, password=PASSWORD)
+
+
+async def sign_in(app: App, name: str, password: str = PASSWORD, origin: Origin = ORIGIN) -> Tokens:
+    return await accounts.login(app, origin, username=name, password=password)
+
+
+async def caller_of(app: App, tokens: Tokens) -> Caller:
+    return await sessions.authenticate(app, tokens.access, ORIGIN)
+
+
+def connection_of(caller: Caller, transport: Listening | None = None) -> Connection:
+    return Connection(caller.user_id, caller.session_id, PLAIN, transport or Listening(), 1 << 20)
+
+
+async def change(app: App, text: str, *params: object) -> int:
+    """Write to the database behind the server's back; how many rows were changed."""
+    return await app.db.write(execute, text, params)
+
+
+async def rows(app: App, text: str, *params: object) -> list[Row]:
+    return await app.db.read(fetch, text, params)
+
+
+async def everything(app: App) -> bytes:
+    """All that the database holds, in one piece."""
+    parts = []
+    for table in TABLES:
+        for row in await rows(app, f"SELECT * FROM {table}"):
+            parts += [
+                value
+                if isinstance(value, bytes)
+                else bytes(value)
+                if isinstance(value, memoryview)
+                else str(value).encode()
+                for value in row
+            ]
+    return b"\n".join(parts)

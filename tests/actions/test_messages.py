@@ -1,0 +1,674 @@
+"""Messages, on both engines: sent, listed and read by the right people, published when they are durable."""
+
+import asyncio
+import logging
+import sqlite3
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import pytest
+
+import models.users
+import models.writer
+from actions import conversations, expiry, limits, messages, sessions
+from actions.app import App, Caller
+from actions.errors import Conflict, Invalid, NotFound, TooMany, TryLater
+from actions.messages import UNREADABLE, Outgoing, Sent
+from models.db import Unavailable, fetch, open_engine
+from models.writer import Stored
+from realtime.events import Event
+from tests.actions.stage import NotingBus, change, connection_of, everything, held_writer, rows
+from tests.realtime.fakes import Listening
+from tests.rooms import Clock, join, make_keys, running_app
+
+SECRET = "the quick brown secret"
+
+
+async def send(app: App, caller: Caller, to: str, content: str, **more: Any) -> Sent:
+    return await messages.send(app, caller, Outgoing(to, content, **more))
+
+
+async def listed(app: App, caller: Caller, **which: Any) -> list[str]:
+    return [message.content for message in await messages.list_own(app, caller, **({"limit": 100} | which))]
+
+
+async def two(app: App) -> tuple[Caller, Caller]:
+    return await join(app, "alice"), await join(app, "bob")
+
+
+# Send, list, read
+
+
+async def test_a_message_reads_the_same_for_both_people(database_url: str) -> None:
+    clock = Clock(1_800_000_000_123)
+    async with running_app(database_url, clock=clock) as app:
+        alice, bob = await two(app)
+        sent = await send(app, alice, "BOB", "  hi \u0000 Bob \U0001f44b\n")
+        message = sent.message
+        assert (message.sender, message.recipient, message.content) == ("alice", "bob", "  hi \u0000 Bob \U0001f44b\n")
+        assert message.timestamp == "2027-01-15T08:00:00.123Z"
+        assert (message.client_id, message.expires_at, sent.position, sent.duplicate) == (None, None, 1, False)
+        for caller in (alice, bob):
+            assert await messages.list_own(app, caller, limit=10) == [message]
+            assert await messages.read_one(app, caller, message.id) == message
+
+
+async def test_what_the_client_gave_comes_back(database_url: str) -> None:
+    async with running_app(database_url, clock=Clock(1_800_000_000_000)) as app:
+        alice, bob = await two(app)
+        client_id = uuid4()
+        sent = await send(app, alice, "bob", "hi", client_id=client_id, ttl_seconds=60)
+        assert sent.message.client_id == str(client_id)
+        assert sent.message.expires_at == "2027-01-15T08:01:00.000Z"
+        assert await messages.list_own(app, bob, limit=10) == [sent.message]
+
+
+async def test_lists_are_newest_first_and_paged_by_id(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await two(app)
+        carol = await join(app, "carol")
+        ids = []
+        for number in range(6):
+            sender, to = [(alice, "bob"), (bob, "alice"), (alice, "carol")][number % 3]
+            ids.append((await send(app, sender, to, str(number))).message.id)
+        assert ids == sorted(ids)
+        assert await listed(app, alice) == ["5", "4", "3", "2", "1", "0"]
+        assert await listed(app, alice, limit=2) == ["5", "4"]
+        assert await listed(app, alice, limit=2, before=ids[4]) == ["3", "2"]
+        assert await listed(app, alice, limit=2, after=ids[1]) == ["3", "2"]
+        assert await listed(app, alice, before=ids[4], after=ids[1]) == ["3", "2"]
+        assert await listed(app, alice, peer="BOB") == ["4", "3", "1", "0"]
+        assert await listed(app, alice, peer="bob", limit=1, before=ids[4]) == ["3"]
+        assert await listed(app, alice, peer="bob", limit=2, after=ids[0]) == ["3", "1"]
+        assert await listed(app, bob) == ["4", "3", "1", "0"]
+        assert await listed(app, carol) == ["5", "2"]
+        assert await listed(app, carol, peer="bob") == []
+
+
+async def test_a_note_to_oneself_is_one_message_with_one_position(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        bus = NotingBus(app)
+        alice, bob = await two(app)
+        socket = Listening()
+        app.hub.join(connection_of(alice, socket))
+        sent = [await send(app, alice, "alice", text) for text in ("milk", "bread")]
+        assert [each.position for each in sent] == [1, 2]
+        assert [receivers for receivers, _ in bus.published] == [((alice.user_id, 1),), ((alice.user_id, 2),)]
+        assert socket.contents == ["milk", "bread"]
+        assert await listed(app, alice) == await listed(app, alice, peer="alice") == ["bread", "milk"]
+        assert await listed(app, bob) == []
+        assert len(await rows(app, "SELECT * FROM timelines")) == 2
+
+
+async def test_foreign_and_missing_messages_are_told_apart_by_nothing(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await two(app)
+        eve = await join(app, "eve")
+        message_id = (await send(app, alice, "bob", SECRET)).message.id
+        told = set()
+        for wanted in (message_id, message_id + 1, 0, -1, 2**53 - 1):
+            with pytest.raises(NotFound) as refused:
+                await messages.read_one(app, eve, wanted)
+            told.add((refused.value.detail, refused.value.code, refused.value.faults))
+        assert len(told) == 1
+        assert await listed(app, eve) == []
+        assert await listed(app, eve, peer="alice") == await listed(app, eve, peer="bob") == []
+        assert (await messages.read_one(app, bob, message_id)).content == SECRET
+
+
+async def test_nobody_of_that_name_is_not_found(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice = await join(app, "alice")
+        for name in ("nobody", "no such name!", "", "\ud800\ud800\ud800"):
+            with pytest.raises(NotFound):
+                await send(app, alice, name, "hi")
+            with pytest.raises(NotFound):
+                await listed(app, alice, peer=name)
+        assert await rows(app, "SELECT id FROM conversations") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [("", "empty"), (" \t\n\u00a0\u3000", "empty"), ("x" * 101, "too_long"), ("é" * 100, None)]
+)
+async def test_blank_and_too_long_messages_are_refused(sqlite_url: str, content: str, code: str | None) -> None:
+    async with running_app(sqlite_url, max_length=100) as app:
+        alice, _ = await two(app)
+        if code is None:
+            assert await send(app, alice, "bob", content)
+            return
+        with pytest.raises(Invalid) as refused:
+            await send(app, alice, "bob", content)
+        assert [(fault.field, fault.code) for fault in refused.value.faults] == [("content", code)]
+        assert await rows(app, "SELECT id FROM messages") == []
+
+
+@pytest.mark.parametrize(("ttl", "fits"), [(-1, False), (0, False), (1, True), (3_600, True), (3_601, False)])
+async def test_the_time_to_live_has_bounds(sqlite_url: str, ttl: int, fits: bool) -> None:
+    async with running_app(sqlite_url, max_ttl_seconds=3_600) as app:
+        alice, _ = await two(app)
+        if fits:
+            assert (await send(app, alice, "bob", "hi", ttl_seconds=ttl)).message.expires_at
+            return
+        with pytest.raises(Invalid) as refused:
+            await send(app, alice, "bob", "hi", ttl_seconds=ttl)
+        assert [(fault.field, fault.code) for fault in refused.value.faults] == [("ttl_seconds", "out_of_range")]
+
+
+async def test_an_expired_message_is_gone_from_every_answer_at_once(database_url: str) -> None:
+    clock = Clock()
+    async with running_app(database_url, clock=clock) as app:
+        alice, bob = await two(app)
+        await send(app, alice, "bob", "stays")
+        going = (await send(app, alice, "bob", "goes", ttl_seconds=10)).message
+        clock.turn(seconds=9.999)
+        assert await listed(app, bob) == ["goes", "stays"]
+        clock.turn(seconds=0.001)
+        for caller in (alice, bob):
+            assert await listed(app, caller) == ["stays"]
+            assert await listed(app, caller, peer="bob" if caller is alice else "alice") == ["stays"]
+            with pytest.raises(NotFound):
+                await messages.read_one(app, caller, going.id)
+
+
+async def test_a_page_is_full_although_much_of_what_lay_there_is_gone(database_url: str) -> None:
+    clock = Clock()
+    async with running_app(database_url, clock=clock) as app:
+        alice, bob = await two(app)
+        for number in range(4):
+            await send(app, alice, "bob", f"old {number}")
+        for number in range(20):
+            await send(app, alice, "bob", f"gone {number}", ttl_seconds=1)
+        clock.turn(seconds=2)
+        for _ in range(2):  # before and after the sweep
+            assert await listed(app, bob, limit=3) == ["old 3", "old 2", "old 1"]
+            await expiry.sweep(app)
+
+
+async def test_sending_and_reading_have_limits_of_their_own(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SEND", "READ"):
+        monkeypatch.setattr(limits, name, limits.Rule(name, burst=1, per_seconds=60.0))
+    async with running_app(sqlite_url) as app:
+        alice, bob = await two(app)
+    async with running_app(sqlite_url, limits_enabled=True) as app:
+        sent = await send(app, alice, "bob", "hi")
+        with pytest.raises(TooMany):
+            await send(app, alice, "bob", "hi")
+        assert await listed(app, alice) == ["hi"]
+        for reading in (messages.list_own(app, alice, limit=1), messages.read_one(app, alice, sent.message.id)):
+            with pytest.raises(TooMany):
+                await reading
+        assert await send(app, bob, "alice", "another person")
+
+
+# The same message again
+
+
+async def test_a_repeat_is_answered_alike_and_published_once(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        bus = NotingBus(app)
+        alice, bob = await two(app)
+        client_id = uuid4()
+        first = await send(app, alice, "bob", "hi", client_id=client_id)
+        await send(app, alice, "bob", "between")
+        again = await send(app, alice, "BOB", "hi", client_id=client_id)
+        assert (again.message, again.position, again.duplicate) == (first.message, first.position, True)
+        assert bus.contents == ["hi", "between"]
+        assert await listed(app, bob) == ["between", "hi"]
+
+
+async def test_of_thirty_repeats_at_once_one_is_stored(database_url: str) -> None:
+    keys = make_keys()
+    async with running_app(database_url, keys) as app, running_app(database_url, keys) as other:
+        buses = [NotingBus(app), NotingBus(other)]
+        alice, bob = await two(app)
+        client_id = uuid4()
+        tries = (send(where, alice, "bob", "hi", client_id=client_id) for where in [app, other] * 15)
+        answers = await asyncio.gather(*tries)
+        assert sum(not answer.duplicate for answer in answers) == 1
+        assert len({answer.message.id for answer in answers}) == len({answer.position for answer in answers}) == 1
+        assert sum(len(bus.contents) for bus in buses) == 1
+        assert await listed(app, bob) == ["hi"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [Outgoing("bob", "other"), Outgoing("carol", "hi"), Outgoing("bob", "hi", None, 60), Outgoing("alice", "hi")],
+)
+async def test_the_same_id_for_another_message_is_a_conflict(database_url: str, other: Outgoing) -> None:
+    async with running_app(database_url) as app:
+        bus = NotingBus(app)
+        alice, bob = await two(app)
+        await join(app, "carol")
+        client_id = uuid4()
+        await send(app, alice, "bob", "hi", client_id=client_id)
+        with pytest.raises(Conflict):
+            await send(app, alice, other.recipient, other.content, client_id=client_id, ttl_seconds=other.ttl_seconds)
+        assert bus.contents == ["hi"]
+        assert await listed(app, alice) == await listed(app, bob) == ["hi"]
+
+
+async def test_an_id_that_somebody_else_used_is_free(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await two(app)
+        client_id = uuid4()
+        await send(app, alice, "bob", "from alice", client_id=client_id)
+        assert not (await send(app, bob, "alice", "from bob", client_id=client_id)).duplicate
+
+
+@pytest.mark.parametrize("swept", [False, True])
+async def test_a_repeat_of_what_has_expired_is_known_and_says_no_more(database_url: str, swept: bool) -> None:
+    clock = Clock()
+    async with running_app(database_url, clock=clock) as app:
+        bus = NotingBus(app)
+        alice, bob = await two(app)
+        client_id = UUID(int=5)
+        first = await send(app, alice, "bob", "hi", client_id=client_id, ttl_seconds=10)
+        clock.turn(seconds=11)
+        if swept:
+            assert await expiry.sweep(app) == 1
+        again = await send(app, alice, "bob", "hi", client_id=client_id, ttl_seconds=10)
+        assert again.duplicate
+        assert again.position == first.position
+        assert (again.message.id, again.message.content) == (first.message.id, "")
+        for recipient, ttl in (("alice", 10), ("bob", 20), ("bob", None)):
+            with pytest.raises(Conflict):
+                await send(app, alice, recipient, "hi", client_id=client_id, ttl_seconds=ttl)
+        assert bus.contents == ["hi"]
+        assert await listed(app, bob) == []
+
+
+async def test_a_repeat_that_cannot_be_looked_up_is_for_later(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_app(sqlite_url) as app:
+        alice, _ = await two(app)
+        client_id = uuid4()
+        first = await send(app, alice, "bob", "hi", client_id=client_id)
+
+        async def fail(*args: Any) -> Any:
+            raise Unavailable("gone")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(models.users, "names_of", fail)
+            with pytest.raises(TryLater):
+                await send(app, alice, "bob", "hi", client_id=client_id)
+        assert (await send(app, alice, "bob", "hi", client_id=client_id)).message == first.message
+
+
+async def test_a_repeat_whose_look_up_is_cancelled_leaves_nobody_waiting(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(sqlite_url) as app:
+        alice, _ = await two(app)
+        client_id = uuid4()
+        await send(app, alice, "bob", "hi", client_id=client_id)
+        looking = asyncio.Event()
+
+        async def wait(*args: Any) -> Any:
+            looking.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(models.users, "names_of", wait)
+        sending = await messages.submit(app, alice, Outgoing("bob", "hi", client_id))
+        await looking.wait()
+        (task,) = [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "_repeat"]
+        task.cancel()
+        with pytest.raises(TryLater):
+            await sending
+
+
+# Commit, then publish
+
+
+async def test_nothing_is_published_before_it_is_committed(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_app(database_url) as app:
+        bus = NotingBus(app)
+        alice, _ = await two(app)
+        seen: list[int] = []
+
+        def look(event: Event) -> None:
+            engine = open_engine(database_url)  # a stranger's connection sees only what is committed
+            seen.append(len(fetch(engine, "SELECT id FROM messages")))
+            engine.close()
+
+        bus.watch = look
+        with held_writer(monkeypatch) as gate:
+            sending = await messages.submit(app, alice, Outgoing("bob", "hi"))
+            await gate.reached.wait()
+            assert bus.published == []
+            assert not sending.done()
+        await sending
+        assert seen == [1]
+
+
+async def test_what_was_committed_is_published_although_the_sender_has_gone(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(database_url) as app:
+        bus = NotingBus(app)
+        alice, bob = await two(app)
+        with held_writer(monkeypatch) as gate:
+            sending = asyncio.create_task(send(app, alice, "bob", "hi"))
+            await gate.reached.wait()
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+        assert await bus.until(1) == ["hi"]
+        assert await listed(app, bob) == ["hi"]
+
+
+async def test_a_sender_who_goes_before_it_is_queued_has_sent_nothing(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(sqlite_url) as app:
+        alice, bob = await two(app)
+        looking = asyncio.Event()
+
+        async def wait(*args: Any) -> Any:
+            looking.set()
+            await asyncio.Event().wait()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(messages.accounts, "person", wait)
+            sending = asyncio.create_task(send(app, alice, "bob", "hi"))
+            await looking.wait()
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+        await send(app, alice, "bob", "after")
+        assert await listed(app, bob) == ["after"]
+
+
+async def test_what_could_not_be_stored_is_not_published(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running_app(sqlite_url) as app:
+        bus = NotingBus(app)
+        alice, bob = await two(app)
+        for error, told in ((Unavailable("gone"), TryLater), (RuntimeError(SECRET), RuntimeError)):
+
+            def fail(*args: Any, error: Exception = error, **kwargs: Any) -> Any:
+                raise error
+
+            with monkeypatch.context() as patch:
+                patch.setattr(models.writer, "RETRY_SECONDS", ())
+                patch.setattr(models.writer, "write", fail)
+                with pytest.raises(told):
+                    await send(app, alice, "bob", SECRET)
+        assert bus.published == []
+        assert await listed(app, bob) == []
+        assert SECRET not in caplog.text
+
+
+async def test_a_recipient_who_is_gone_by_then_is_not_found(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await two(app)
+        await send(app, alice, "bob", "hi")
+        await change(app, "DELETE FROM heads WHERE user_id = %s", bob.user_id)
+        with pytest.raises(NotFound):
+            await send(app, alice, "bob", "anybody there?")
+
+
+async def test_a_full_queue_is_for_later(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_app(sqlite_url) as app:
+        alice, _ = await two(app)
+        monkeypatch.setattr(app.writer, "_most_waiting", 0)
+        with pytest.raises(TryLater):
+            await send(app, alice, "bob", "hi")
+        assert await rows(app, "SELECT id FROM messages") == []
+
+
+async def test_messages_are_published_in_the_order_of_their_commits(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        bus = NotingBus(app)
+        alice, bob = await two(app)
+        await send(app, alice, "bob", "first")
+        sendings = []
+        for number in range(200):
+            caller, to = (alice, "bob") if number % 3 else (bob, "alice")
+            sendings.append(await messages.submit(app, caller, Outgoing(to, str(number))))
+        sent = await asyncio.gather(*sendings)
+        assert bus.contents == ["first", *map(str, range(200))]
+        ids = [each.message.id for each in sent]
+        assert ids == sorted(ids)
+        for caller in (alice, bob):
+            positions = [dict(receivers)[caller.user_id] for receivers, _ in bus.published]
+            assert positions == list(range(1, 202))
+
+
+async def test_each_is_told_once_with_both_positions(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        bus = NotingBus(app)
+        alice, bob = await two(app)
+        sockets = {caller: [Listening(), Listening()] for caller in (alice, bob)}
+        for caller, transports in sockets.items():
+            for transport in transports:
+                app.hub.join(connection_of(caller, transport))
+        await send(app, alice, "alice", "note")
+        await send(app, alice, "bob", "hi")
+        assert dict(bus.published[-1][0]) == {alice.user_id: 2, bob.user_id: 1}
+        assert [transport.contents for transport in sockets[alice]] == [["note", "hi"]] * 2
+        assert [transport.contents for transport in sockets[bob]] == [["hi"]] * 2
+
+
+# At rest
+
+
+async def test_neither_database_nor_files_nor_log_ever_hold_the_text(
+    database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with running_app(database_url) as app:
+            alice, bob = await two(app)
+            client_id = uuid4()
+            for to in ("bob", "alice"):
+                await send(app, alice, to, SECRET, client_id=client_id if to == "bob" else None)
+            await send(app, alice, "bob", SECRET, client_id=client_id)
+            with pytest.raises(Conflict):
+                await send(app, alice, "bob", f"other {SECRET}", client_id=client_id)
+            await listed(app, bob)
+            held = await everything(app)
+            if database_url.startswith("sqlite"):
+                file = Path(urlsplit(database_url).path[1:])
+                held += b"".join(path.read_bytes() for path in file.parent.glob("recado.db*"))
+            assert b"alice" in held
+            assert SECRET.encode() not in held
+            assert SECRET not in caplog.text
+
+
+NUMBERS = {"bob 1": 0, "bob 2": 1, "from bob": 2, "carol": 3, "note": 4}
+# What is changed of the row of "bob 1"; {n} is the id of message n.
+EDITS = {
+    "the body of another": "UPDATE messages SET body = (SELECT m.body FROM messages m WHERE m.id = {1}) WHERE id = {0}",
+    "body and time of another": (
+        "UPDATE messages SET body = (SELECT m.body FROM messages m WHERE m.id = {1}), sent_at ="
+        " (SELECT m.sent_at FROM messages m WHERE m.id = {1}) WHERE id = {0}"
+    ),
+    "the body of the other person": (
+        "UPDATE messages SET body = (SELECT m.body FROM messages m WHERE m.id = {2}) WHERE id = {0}"
+    ),
+    "the body of another conversation": (
+        "UPDATE messages SET body = (SELECT m.body FROM messages m WHERE m.id = {3}) WHERE id = {0}"
+    ),
+    "another conversation": (
+        "UPDATE messages SET conversation_id = (SELECT m.conversation_id FROM messages m WHERE m.id = {3})"
+        " WHERE id = {0}"
+    ),
+    "the people swapped": "UPDATE messages SET sender_id = {bob}, recipient_id = {alice} WHERE id = {0}",
+    "a changed time": "UPDATE messages SET sent_at = sent_at - 1 WHERE id = {0}",
+    "an impossible time": "UPDATE messages SET sent_at = 9000000000000000000 WHERE id = {0}",
+    "a time before all times": "UPDATE messages SET sent_at = -9000000000000000000 WHERE id = {0}",
+    "an impossible edit": "UPDATE messages SET edited_at = 9000000000000000000 WHERE id = {0}",
+    "an impossible end": "UPDATE messages SET expires_at = 9000000000000000000 WHERE id = {0}",
+    "another revision": "UPDATE messages SET revision = 1 WHERE id = {0}",
+    "another generation": "UPDATE messages SET key_generation = 2 WHERE id = {0}",
+    "another algorithm": "UPDATE messages SET alg = 2 WHERE id = {0}",
+    "a negative revision": "UPDATE messages SET revision = -1 WHERE id = {0}",
+    "no conversation": "UPDATE messages SET conversation_id = 1 WHERE id = {0}",
+    "no recipient": "UPDATE messages SET recipient_id = NULL WHERE id = {0}",
+    "nobody as recipient": "UPDATE messages SET recipient_id = 77 WHERE id = {0}",
+}
+
+
+async def play(app: App) -> tuple[dict[str, Any], Caller]:
+    """Five messages; the ids of the messages and of the people."""
+    alice, bob = await two(app)
+    carol = await join(app, "carol")
+    ids = [
+        (await send(app, caller, to, content, client_id=UUID(int=number))).message.id
+        for caller, to, (content, number) in zip(
+            (alice, alice, bob, alice, alice), ("bob", "bob", "alice", "carol", "alice"), NUMBERS.items(), strict=True
+        )
+    ]
+    named = {str(number): message_id for number, message_id in enumerate(ids)}
+    people = {"alice": alice.user_id, "bob": bob.user_id, "carol": carol.user_id}
+    return named | people, alice
+
+
+def damaged(caplog: pytest.LogCaptureFixture) -> int:
+    return sum(record.getMessage() == "message does not open" for record in caplog.records)
+
+
+COLUMNS = (
+    "conversation_id", "sender_id", "recipient_id", "client_id", "sent_at", "expires_at", "edited_at", "revision",
+    "alg", "key_generation", "body",
+)  # fmt: skip
+PLACES = [6, 8, 20, 60, -1]  # the first six bytes are the table's own check
+CLIENT_IDS = [b"", b"short", b"x" * 16, b"x" * 40_000]
+
+
+async def test_an_edited_row_is_a_placeholder_and_the_list_goes_on(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running_app(database_url) as app:
+        ids, alice = await play(app)
+        first = ids["0"]
+        row = (await rows(app, f"SELECT {', '.join(COLUMNS)} FROM messages WHERE id = %s", first))[0]
+        edits: dict[str, tuple[Any, ...]] = {edit: (filled(text, ids),) for edit, text in EDITS.items()}
+        for place in PLACES:
+            body = bytearray(row[-1])
+            body[place] ^= 1
+            edits[f"bit {place}"] = ("UPDATE messages SET body = %s WHERE id = %s", bytes(body), first)
+        for given in CLIENT_IDS:
+            edits[f"client {given[:6]!r}"] = ("UPDATE messages SET client_id = %s WHERE id = %s", given, first)
+        shown, logged = {}, set()
+        for edit, (text, *values) in edits.items():
+            caplog.clear()
+            assert await change(app, text, *values) == 1, edit
+            shown[edit] = await listed(app, alice), (await messages.read_one(app, alice, first)).content
+            logged |= {edit} if damaged(caplog) else set()
+            restored = ", ".join(f"{column} = %s" for column in COLUMNS)
+            await change(app, f"UPDATE messages SET {restored} WHERE id = %s", *row, first)
+            assert not any(content in caplog.text for content in NUMBERS)
+            assert await listed(app, alice) == ["note", "carol", "from bob", "bob 2", "bob 1"]
+        expected = (["note", "carol", "from bob", "bob 2", UNREADABLE], UNREADABLE)
+        assert shown == dict.fromkeys(edits, expected)
+        assert logged == edits.keys()
+
+
+def filled(text: str, ids: dict[str, Any]) -> str:
+    for name, value in ids.items():
+        text = text.replace(f"{{{name}}}", str(value))
+    return text
+
+
+async def test_a_row_given_to_another_recipient_is_not_readable_there(database_url: str) -> None:
+    """Whoever can write to the database, and has an account, still cannot read what others wrote."""
+    keys = make_keys()
+    async with running_app(database_url, keys) as app:
+        ids, _ = await play(app)
+        mallory = await join(app, "mallory")
+        await change(app, "UPDATE messages SET recipient_id = %s WHERE id = %s", mallory.user_id, ids["0"])
+    async with running_app(database_url, keys) as app:
+        assert await listed(app, mallory) == [UNREADABLE]
+        # Nor with the whole conversation made theirs.
+        low, high = sorted((ids["alice"], mallory.user_id))
+        moved = "(SELECT m.conversation_id FROM messages m WHERE m.id = %s)"
+        text = f"UPDATE conversations SET pair_low = %s, pair_high = %s WHERE id = {moved}"
+        assert await change(app, text, low, high, ids["0"]) == 1
+        assert await listed(app, mallory, peer="alice") == [UNREADABLE] * 3
+        assert await listed(app, mallory) == [UNREADABLE]
+        text = f"INSERT INTO members (user_id, conversation_id) VALUES (%s, {moved})"
+        await change(app, text, mallory.user_id, ids["1"])
+        found = await conversations.list_own(app, mallory, limit=10, before=None)
+        assert [summary.last_message.content for summary in found] == [UNREADABLE]
+
+
+async def test_a_copied_row_is_a_placeholder(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        ids, alice = await play(app)
+        columns = (
+            "conversation_id, sender_id, recipient_id, client_made, sent_at, revision, alg, key_generation, body,"
+            " sender_position"
+        )
+        copied = f"INSERT INTO messages (client_id, {columns}) SELECT %s, {columns} FROM messages WHERE id = %s"
+        await change(app, copied, b"y" * 16, ids["0"])
+        assert await listed(app, alice) == [UNREADABLE, "note", "carol", "from bob", "bob 2", "bob 1"]
+
+
+async def test_a_repeat_of_a_damaged_message_does_not_vouch_for_it(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        ids, alice = await play(app)
+        await change(app, "UPDATE messages SET revision = 0, sent_at = sent_at - 1 WHERE id = %s", ids["0"])
+        with pytest.raises(Conflict):
+            await send(app, alice, "bob", "bob 1", client_id=UUID(int=0))
+
+
+async def test_a_sender_whose_row_is_gone_does_not_break_the_list(sqlite_url: str) -> None:
+    async with running_app(sqlite_url) as app:
+        _, alice = await play(app)
+        with sqlite3.connect(urlsplit(sqlite_url).path[1:]) as stranger:  # asks for no foreign keys
+            stranger.execute("UPDATE users SET id = 99 WHERE key = 'bob'")
+        stranger.close()
+        assert await listed(app, alice) == ["note", "carol", "from bob", "bob 2", "bob 1"]
+
+
+async def test_a_duplicate_answer_of_the_writer_is_never_somebody_elses(database_url: str) -> None:
+    """The id is the sender's own: a guess at another person's finds nothing."""
+    async with running_app(database_url) as app:
+        _, alice = await play(app)
+        eve = await join(app, "eve")
+        sent = await send(app, eve, "bob", "bob 1", client_id=UUID(int=0))
+        assert not sent.duplicate
+        assert isinstance(sent.message.id, int)
+        assert len(await listed(app, alice)) == 5
+
+
+async def test_signing_out_does_not_take_back_what_is_on_its_way(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(sqlite_url) as app:
+        alice, bob = await two(app)
+        with held_writer(monkeypatch) as gate:
+            sending = await messages.submit(app, alice, Outgoing("bob", "last words"))
+            await gate.reached.wait()
+            ending = asyncio.create_task(sessions.end(app, alice))
+        await asyncio.gather(sending, ending)
+        assert await listed(app, bob) == ["last words"]
+
+
+async def test_a_lost_answer_of_the_database_is_published_once(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit happened and its answer was lost: the next try finds its own text, which is no repeat."""
+    async with running_app(sqlite_url) as app:
+        bus = NotingBus(app)
+        alice, bob = await two(app)
+        await send(app, alice, "bob", "before")
+        write_batch, lost = app.db.write_batch, []
+
+        async def lossy(*args: Any, **kwargs: Any) -> Any:
+            outcome = await write_batch(*args, **kwargs)
+            if not lost:
+                lost.append(outcome)
+                raise Unavailable("lost")
+            return outcome
+
+        monkeypatch.setattr(models.writer, "RETRY_SECONDS", (0.0,))
+        monkeypatch.setattr(app.db, "write_batch", lossy)
+        sent = await send(app, alice, "bob", "hi", client_id=uuid4())
+        assert lost
+        assert isinstance(lost[0][0], Stored)
+        assert not sent.duplicate
+        assert bus.contents == ["before", "hi"]
+        assert await listed(app, bob) == ["hi", "before"]
