@@ -1,0 +1,1 @@
+"""Doors: the shape of what comes in, status codes, dialects, headers, origins; every way in ends in an action."""

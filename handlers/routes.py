@@ -1,0 +1,113 @@
+"""Every way in: the table of operations, and the application made from it."""
+
+import re
+
+from tornado.web import Application, url
+
+from actions import limits
+from actions.messages import Message
+from handlers import auth, conversations, messages, ops
+from handlers.base import Absent, Doorway
+from handlers.door import Door
+from handlers.logs import log_request
+from handlers.operation import Operation
+from handlers.pages import Asset, Files, Page
+from handlers.websocket import Socket
+
+# A frame above the setting is answered by an error; one above this multiple ends the connection (1009).
+FRAME_BYTES_FACTOR = 4
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "POST", "/api/auth/register/", auth.register, "Sign up",
+        body=auth.Credentials, lenient=True, answers={201: auth.Registered}, problems=(403, 409),
+        signed_in=False, limit=limits.REGISTER, tags=("accounts",),
+    ),
+    Operation(
+        "POST", "/api/auth/login/", auth.login, "Sign in",
+        body=auth.Login, lenient=True, answers={200: auth.TokenPair}, problems=(401,),
+        signed_in=False, limit=limits.LOGIN_ADDRESS, tags=("accounts",),
+    ),
+    Operation(
+        "POST", "/api/auth/refresh/", auth.refresh, "Trade a refresh token for a new pair",
+        body=auth.RefreshToken, lenient=True, answers={200: auth.TokenPair}, problems=(401,),
+        signed_in=False, limit=limits.REFRESH, tags=("accounts",),
+    ),
+    Operation(
+        "POST", "/api/auth/logout/", auth.logout, "Sign out: end this session everywhere",
+        answers={204: None}, tags=("accounts",),
+    ),
+    Operation(
+        "POST", "/api/auth/ws-ticket/", auth.ws_ticket, "Get a one-time ticket for a WebSocket",
+        answers={200: auth.Ticket}, tags=("accounts",),
+    ),
+    Operation(
+        "GET", "/api/auth/check-username/", auth.check_username, "Does this name exist?",
+        query=auth.UsernameQuery, lenient=True, answers={200: auth.Existence},
+        signed_in=False, limit=limits.CHECK_USERNAME, tags=("accounts",),
+    ),
+    Operation("GET", "/api/users/me/", auth.me, "Who am I?", answers={200: auth.Me}, tags=("accounts",)),
+    Operation(
+        "GET", "/api/auth/messages/", messages.list_own, "List own messages, newest first",
+        query=messages.MessagesQuery, lenient=True, answers={200: list[Message]}, problems=(404,), tags=("messages",),
+    ),
+    Operation(
+        "POST", "/api/auth/send/", messages.send, "Send a message",
+        body=messages.Send, lenient=True, answers={201: Message, 200: Message}, problems=(404, 409),
+        tags=("messages",),
+    ),
+    Operation(
+        "GET", "/api/messages/{message_id}/", messages.read_one, "Read one message",
+        answers={200: Message}, problems=(404,), tags=("messages",),
+    ),
+    Operation(
+        "GET", "/api/conversations/", conversations.list_own, "List own conversations, newest first",
+        query=conversations.ConversationsQuery, answers={200: list[conversations.Conversation]}, tags=("messages",),
+    ),
+    Operation(
+        "GET", "/livez", ops.livez, "Is the process alive?",
+        answers={200: ops.Alive}, signed_in=False, tags=("operations",),
+    ),
+    Operation(
+        "GET", "/readyz", ops.readyz, "Should it get traffic?",
+        answers={200: ops.Readiness, 503: ops.Readiness}, signed_in=False, tags=("operations",),
+    ),
+    Operation(
+        "GET", "/api/openapi.json", ops.openapi, "This description",
+        answers={200: dict}, signed_in=False, tags=("operations",),
+    ),
+)  # fmt: skip
+
+
+def make_application(doorway: Doorway, files: Files) -> Application:
+    """The Tornado application: the table above, the socket, the page, and nothing else."""
+    rules = [
+        url(_pattern(path), Door, {"doorway": doorway, "operations": operations, "route": path})
+        for path, operations in _by_path().items()
+    ]
+    rules += [
+        url(r"/ws/chat/?", Socket, {"doorway": doorway}),
+        url(r"/", Page, {"doorway": doorway, "files": files}),
+        url(r"/static/([A-Za-z0-9._-]+)", Asset, {"doorway": doorway, "files": files}),
+    ]
+    return Application(
+        rules,
+        default_handler_class=Absent,
+        default_handler_args={"doorway": doorway},
+        log_function=log_request,
+        websocket_ping_interval=doorway.ping_seconds,
+        websocket_ping_timeout=doorway.ping_timeout_seconds,
+        websocket_max_message_size=doorway.max_frame_bytes * FRAME_BYTES_FACTOR,
+    )
+
+
+def _by_path() -> dict[str, dict[str, Operation]]:
+    paths: dict[str, dict[str, Operation]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = operation
+    return paths
+
+
+def _pattern(path: str) -> str:
+    """The path as a regular expression; ids are digits, the last slash may be left out."""
+    return re.sub(r"{(\w+)}", r"(?P<\1>[0-9]+)", path.rstrip("/")) + "/?"
