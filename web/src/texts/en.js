@@ -97,8 +97,10 @@ export const en = Object.freeze({
   "composer.label": "Message to {name}",
   "composer.placeholder": "Message",
   "composer.send": "Send",
-  "composer.left": "{n} characters left",
-  "composer.over": "{n} characters too long",
+  "composer.left.one": "{n} character left",
+  "composer.left.other": "{n} characters left",
+  "composer.over.one": "{n} character too long",
+  "composer.over.other": "{n} characters too long",
   "composer.hint": "Enter sends, Shift and Enter begins a new line, Escape goes back.",
 
   "error.network": "Recado cannot be reached. Check your connection and try again.",

@@ -97,8 +97,10 @@ export const ptBR = Object.freeze({
   "composer.label": "Mensagem para {name}",
   "composer.placeholder": "Mensagem",
   "composer.send": "Enviar",
-  "composer.left": "Restam {n} caracteres",
-  "composer.over": "{n} caracteres a mais",
+  "composer.left.one": "Resta {n} caractere",
+  "composer.left.other": "Restam {n} caracteres",
+  "composer.over.one": "{n} caractere a mais",
+  "composer.over.other": "{n} caracteres a mais",
   "composer.hint": "Enter envia, Shift e Enter começa outra linha, Esc volta.",
 
   "error.network": "Não foi possível acessar o Recado. Verifique sua conexão e tente de novo.",

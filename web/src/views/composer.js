@@ -16,7 +16,7 @@ const Left = ({ left }) => {
   const t = texts.value;
   if (left > SHOW_LEFT_FROM) return null;
   return html`<p class=${left < 0 ? "composer-left composer-over" : "composer-left"} role="status" data-testid="characters-left">
-    ${left < 0 ? t("composer.over", { n: -left }) : t("composer.left", { n: left })}
+    ${left < 0 ? t.count("composer.over", -left) : t.count("composer.left", left)}
   </p>`;
 };
 
