@@ -7,7 +7,8 @@ that the client gets to see it; a body that goes on for too long is cut off inst
 
 import logging
 import secrets
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -51,6 +52,8 @@ class Doorway:
     cookie_days: int
     ping_seconds: int
     ping_timeout_seconds: int
+    # How often each route gave each status: (method, route, status).
+    answers: Counter[tuple[str, str, int]] = field(default_factory=Counter)
 
 
 @stream_request_body

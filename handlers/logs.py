@@ -8,6 +8,7 @@ import logging
 import sys
 import time
 import traceback
+from collections import Counter
 from typing import TextIO
 
 from tornado.web import RequestHandler
@@ -16,6 +17,7 @@ from actions.times import when
 
 log = logging.getLogger("recado.door")
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 MOST_CHARACTERS = 500
 PLACES = 12
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -84,16 +86,19 @@ def set_up(*, level: str, style: str, stream: TextIO | None = None) -> None:
 
 
 def log_request(handler: RequestHandler) -> None:
-    """One line for each answer: the route's pattern, never the URI."""
+    """Count each answer, and write one line for it: the route's pattern, never the URI."""
     origin = getattr(handler, "origin", None)
     method = handler.request.method or ""
+    route = getattr(handler, "route", type(handler).__name__)
+    answers: Counter[tuple[str, str, int]] = getattr(handler, "doorway").answers  # noqa: B009 - not Tornado's
+    answers[method if method in METHODS else "other", route, handler.get_status()] += 1
     log.info(
         "answered",
         extra={
             "request_id": origin.request_id if origin else "",
             "network": origin.network if origin else "",
             "method": method[:16] if method.isalpha() else "",
-            "route": getattr(handler, "route", type(handler).__name__),
+            "route": route,
             "status": handler.get_status(),
             "milliseconds": round(handler.request.request_time() * 1000, 1),
         },

@@ -82,6 +82,13 @@ class Writer:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self.stored = 0  # drafts that became messages
+        self.batches = 0  # transactions that stored them
+
+    @property
+    def waiting(self) -> int:
+        """How many drafts wait for the next batch."""
+        return len(self._waiting)
 
     def start(self) -> None:
         """Begin to write."""
@@ -125,6 +132,8 @@ class Writer:
                 return
             _resolve(batch, [error] * len(batch))
             return
+        self.batches += 1
+        self.stored += sum(isinstance(outcome, Stored) and outcome.duplicate is None for outcome in outcomes)
         _resolve(batch, outcomes)
 
     async def _write(self, drafts: list[Draft]) -> list[Outcome]:

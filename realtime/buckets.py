@@ -40,6 +40,9 @@ class Buckets(Protocol):
         ValueError when the cost is more than the burst, which no waiting helps.
         """
 
+    async def aclose(self) -> None:
+        """Let go of what is held outside this process."""
+
 
 class MemoryBuckets:
     """Buckets of this process. Over `max_keys`, the one longest not spent from is forgotten."""
@@ -57,6 +60,9 @@ class MemoryBuckets:
         """See `Buckets`."""
         check_cost(rule, cost)
         return self.take(bucket_name(key, rule), rule, cost)
+
+    async def aclose(self) -> None:
+        """Nothing to do."""
 
     def take(self, bucket: str, rule: Rule, cost: int) -> float:
         """The same by a plain call, for a bucket already named."""

@@ -232,6 +232,8 @@ def _allowed(place: str, top: set[str]) -> tuple[str, ...]:
         return (place, *ARROWS[place])
     if place in WIRING:
         return (*ROOMS, *top, "metrics", "settings", "wiring")
+    if place == "settings.py":
+        return ("wiring.secret_files", "wiring.settings_values")
     return () if place == "metrics.py" else ("crypto", *(top - {"server"}))
 
 

@@ -10,6 +10,7 @@ import platform
 import shutil
 import ssl
 import stat
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -77,7 +78,7 @@ def _changed(settings: Settings) -> list[str]:
 
 async def check_versions(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:  # noqa: ARG001
     """Python, OpenSSL, and each library beside the one it was tested with."""
-    found = [ok("versions", f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, {platform.system()}")]
+    found = [ok("versions", f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, {sys.platform}")]
     installed = []
     for name, pinned in _pinned(REQUIREMENTS).items():
         try:

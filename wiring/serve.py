@@ -5,7 +5,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -13,7 +14,7 @@ from tornado.netutil import bind_sockets
 from actions import expiry, sessions
 from actions.app import App
 from handlers.logs import told
-from handlers.pages import read_files
+from handlers.pages import Files, read_files
 from handlers.routes import make_application
 from models.db import Unavailable
 from realtime import codes
@@ -40,6 +41,7 @@ class Server:
         self.ports: list[int] = []
         self._loops: list[asyncio.Task[None]] = []
         self._http: HTTPServer | None = None
+        self._metrics: HTTPServer | None = None
         self._app: App | None = None
 
     @property
@@ -51,6 +53,7 @@ class Server:
     async def start(self) -> None:
         """Build everything, then listen. `SettingsError` or `Unavailable` when it cannot be."""
         settings = self.settings
+        files = _page()
         sockets = _bind(settings)
         try:
             db = await open_database(settings)
@@ -65,6 +68,8 @@ class Server:
             raise
         app = self._app = build_app(settings, db, keys)
         app.writer.start()
+        # What was told while nobody heard it: the end of a session is told once, and stands in the database.
+        app.bus.on_up = partial(_soon, app, sessions.end_dead_sockets)
         await app.bus.start()
         self._loops = [
             _every(settings.messages.sweep_seconds, app, expiry.sweep),
@@ -72,12 +77,17 @@ class Server:
         ]
         doorway = build_doorway(settings, app)
         self._http = HTTPServer(
-            make_application(doorway, read_files(WEB)),
+            make_application(doorway, files),
             max_header_size=HEADER_BYTES,
             max_body_size=settings.server.max_body_bytes * BODY_FACTOR,
             idle_connection_timeout=IDLE_SECONDS,
             body_timeout=IDLE_SECONDS,
         )
+        if settings.metrics.port:
+            # Loaded only where it is used: it would slow every start.
+            from wiring.metrics import listen  # noqa: PLC0415
+
+            self._metrics = listen(settings, app, doorway)
         self._http.add_sockets(sockets)
         self.ports = sorted({listening.getsockname()[1] for listening in sockets})
 
@@ -85,17 +95,19 @@ class Server:
         """Leave in order: not ready, no new connections, sockets told to come back, what waits written."""
         app = self.app
         app.leaving = True
-        if self._http is not None:
-            self._http.stop()
+        for listener in (self._http, self._metrics):
+            if listener is not None:
+                listener.stop()
         for connection in tuple(app.hub.all()):
             connection.close(codes.RESTART)
         for loop in self._loops:
             loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await asyncio.gather(*self._loops, *app.background, return_exceptions=True)
         await app.writer.stop()
         if self._http is not None:
             await _within(LEAVING_SECONDS, self._http.close_all_connections())
         await _within(LEAVING_SECONDS, app.bus.stop())
+        await app.buckets.aclose()
         app.hashing.close()
         await app.db.close()
 
@@ -115,6 +127,13 @@ async def serve(settings: Settings, environ: Mapping[str, str], told_ready: Call
     log.info("stopped")
 
 
+def _page() -> Files:
+    try:
+        return read_files(WEB)
+    except OSError as error:
+        raise SettingsError(f"web: the chat page is not built ({error.strerror}): run `make web`") from error
+
+
 def _bind(settings: Settings) -> list[socket.socket]:
     try:
         return bind_sockets(settings.server.port, settings.server.host)
@@ -129,14 +148,25 @@ def _every(seconds: float, app: App, act: Callable[[App], Awaitable[object]]) ->
     async def turn() -> None:
         while True:
             await asyncio.sleep(seconds)
-            try:
-                await act(app)
-            except Unavailable as error:
-                log.warning("not done this time", extra={"task": act.__name__, "reason": str(error)})
-            except Exception as error:  # noqa: BLE001 - a loop must not end because one turn failed
-                log.error("a task failed", extra={"task": act.__name__, **told(error)})
+            await _once(app, act)
 
     return asyncio.create_task(turn(), name=act.__name__)
+
+
+async def _once(app: App, act: Callable[[App], Awaitable[object]]) -> None:
+    try:
+        await act(app)
+    except Unavailable as error:
+        log.warning("not done this time", extra={"task": act.__name__, "reason": str(error)})
+    except Exception as error:  # noqa: BLE001 - a loop must not end because one turn failed
+        log.error("a task failed", extra={"task": act.__name__, **told(error)})
+
+
+def _soon(app: App, act: Callable[[App], Coroutine[None, None, None]]) -> None:
+    """Do something once, beside everything else."""
+    task = asyncio.ensure_future(_once(app, act))
+    app.background.add(task)
+    task.add_done_callback(app.background.discard)
 
 
 async def _within(seconds: float, ending: Awaitable[object]) -> None:

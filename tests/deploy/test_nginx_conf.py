@@ -46,7 +46,7 @@ def test_nothing_is_cached_and_no_log_takes_what_holds_a_query() -> None:
         r"proxy_cache_path|\$(request|args|query_string|http_referer|http_authorization|cookie_)\b", CONF
     )
     assert re.findall(r"^ +error_log (.*);", CONF, re.MULTILINE) == ["stderr emerg"]
-    assert re.findall(r"access_log (.*);", CONF) == ["/dev/stdout recado"]
+    assert re.findall(r"access_log (.*);", CONF) == ["/dev/stdout recado", "off"]
 
 
 def test_requests_and_connections_are_bounded_for_each_address() -> None:

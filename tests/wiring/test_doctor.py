@@ -1,7 +1,6 @@
 """The doctor's own look: settings, versions, files, keys, options; and that it changes and tells nothing."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,8 +131,6 @@ def test_a_data_directory_that_is_a_file_is_broken(tmp_path: Path, capsys: pytes
 
 @pytest.mark.parametrize(("free", "level"), [(1, "broken"), (500, "weak"), (5_000, "ok")])
 def test_a_full_disk_is_told(examine: Examine, monkeypatch: pytest.MonkeyPatch, free: int, level: str) -> None:
-    used = os.statvfs_result  # only to show that nothing else of it is asked
-    assert used
     usage = type("Usage", (), {"free": free << 20})
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda place: usage)
     code, lines = examine()
@@ -171,14 +168,20 @@ def test_a_full_disk_is_told(examine: Examine, monkeypatch: pytest.MonkeyPatch, 
         ({"DATABASE_URL": "postgresql://u@127.0.0.1:1/x"}, "note", "redis", "second instance"),
     ],
 )
-def test_what_is_weak_is_told(
-    examine: Examine, environ: dict[str, str], level: str, what: str, told: str
-) -> None:
+def test_what_is_weak_is_told(examine: Examine, environ: dict[str, str], level: str, what: str, told: str) -> None:
     code, lines = examine(**environ)
     found = of(lines, level, what)
     assert any(told in line for line in found), lines
     assert code == (level == "broken" or "DATABASE_URL" in environ)
     assert level == "ok" or all(" -> " in line for line in found if level != "note")
+
+
+def test_nothing_is_left_in_a_directory_that_could_be_written_to(examine: Examine, tmp_path: Path) -> None:
+    settings, _ = settings_of(tmp_path)
+    make_secrets(settings)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert examine()[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_a_safe_listener_has_nothing_weak(examine: Examine) -> None:
@@ -200,9 +203,7 @@ def test_libraries_are_compared_with_what_was_tested(
     assert "no-such-library is missing" in found[1]
 
 
-def test_a_page_that_is_not_built_is_broken(
-    examine: Examine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_page_that_is_not_built_is_broken(examine: Examine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(doctor, "WEB", tmp_path / "dist")
     code, lines = examine()
     assert code == 1

@@ -1,7 +1,7 @@
 """What the doctor asks of others: real databases and a real Redis, sound and not."""
 
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -61,8 +61,9 @@ async def test_a_sound_database_is_well(tmp_path: Path, database_url: str) -> No
     assert "every commit waits for the disk" in lines
     assert "migrated: 0001_base" in lines
     assert "opens with these keys" in lines
-    if "@" in database_url:
-        assert database_url.split(":")[2].split("@")[0] not in lines
+    if password := urlsplit(database_url).password:
+        assert password not in lines
+        assert "***" in lines
 
 
 async def test_an_empty_database_waits_for_its_first_start_and_stays_empty(tmp_path: Path, postgres_url: str) -> None:
@@ -94,9 +95,10 @@ async def test_the_wrong_keys_are_broken_and_so_are_missing_ones(tmp_path: Path,
     master.unlink()
     found = await doctor_services.check_database(settings, {})
     assert "keys that are not here" in told(found, "broken")
-    # The same key's name with another key behind it.
-    master.write_text(format_ring(Ring((make_key(),))).replace(" ", "\n", 1).replace("\n", " ", 1))
-    master.chmod(0o600)
+    # Another key that bears the right one's name.
+    another = format_ring(Ring((make_key(),))).split()[1]
+    found = await doctor_services.check_database(settings, {"RECADO_SECRETS_MASTER": f"{held.split()[0]} {another}"})
+    assert "do not open it" in told(found, "broken")
     found = await doctor_services.check_database(settings, {"RECADO_SECRETS_MASTER": held})
     assert "opens with these keys" in told(found, "ok")
 
@@ -176,7 +178,7 @@ async def test_a_wrong_password_of_redis_is_broken_and_not_told(
     assert "not-the-password" not in told(found, "broken")
 
 
-@pytest.mark.parametrize(("seconds", "level"), [(0, "ok"), (4, "ok"), (7, "weak"), (-7, "weak"), (-10**9, "broken")])
+@pytest.mark.parametrize(("seconds", "level"), [(0, "ok"), (4, "ok"), (7, "weak"), (-7, "weak"), (-(10**9), "broken")])
 async def test_a_clock_that_disagrees_is_told(
     tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch, seconds: int, level: str
 ) -> None:
@@ -188,7 +190,6 @@ async def test_a_clock_that_disagrees_is_told(
         assert len(found) == 2
         assert "the database" in told(found, "weak")
         assert "the file system" in told(found, "weak")
-    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_clock_with_nothing_beside_it_is_taken_as_it_is(tmp_path: Path) -> None:
