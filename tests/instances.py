@@ -73,6 +73,7 @@ class Instance:
 
     def start(self) -> None:
         """Start, and return when it says where it is."""
+        seen = len(self.log())
         log = self.log_path.open("ab")
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "server.py")],
@@ -84,10 +85,9 @@ class Instance:
             start_new_session=True,
         )
         log.close()
-        seen = self.log_path.stat().st_size if self.log_path.exists() else 0
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            told = re.findall(r"Recado is at http://[^:]+:(\d+)", self.log()[max(0, seen - 200) :])
+            told = re.findall(r"Recado is at http://[^:]+:(\d+)", self.log()[seen:])
             if told:
                 self.port = int(told[-1])
                 return
@@ -102,9 +102,14 @@ class Instance:
             return 0
         if self.process.poll() is None:
             self.process.send_signal(signum)
-        code = self.process.wait(STOP_SECONDS)
-        self.process = None
-        return code
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the instance did not stop:\n{self.log()}") from None
+        finally:
+            self.process = None
 
     def kill(self) -> None:
         """End it at once, as a crash does."""
