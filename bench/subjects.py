@@ -119,6 +119,7 @@ def recado(
     redis_url: str = "",
     rounds: int = 4,
     settings: Mapping[str, str] | None = None,
+    program: str = "bench/recado.py",
 ) -> Subject:
     """Recado with wide limits, on SQLite without a URL. Hashes are cheap: signing in is not what is measured."""
     environment = {
@@ -131,4 +132,4 @@ def recado(
         **({"REDIS_URL": redis_url} if redis_url else {}),
         **(settings or {}),
     }
-    return Subject(title, [sys.executable, str(ROOT / "bench" / "recado.py")], home, "plain", environment, cores)
+    return Subject(title, [sys.executable, str(ROOT / program)], home, "plain", environment, cores)

@@ -58,3 +58,15 @@ def written() -> Iterator[io.StringIO]:
     root.setLevel(before[1])
     ours.setLevel(before[2])
     access.disabled = before[3]
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """An instance with small bounds and no token in a query."""
+    settings = {
+        "RECADO_AUTH_WEBSOCKET_QUERY_TOKEN": "false",
+        "RECADO_WEBSOCKET_SOCKETS_PER_USER": "2",
+        "RECADO_WEBSOCKET_MAX_QUEUED_BYTES": "300000",
+    }
+    with Instance(tmp_path_factory.mktemp("narrow"), settings=settings) as running:
+        yield running

@@ -185,3 +185,31 @@ def raw_socket(
     query = f"?token={token}" if token is not None else ""
     with create_connection(("localhost", instance.port), timeout=PATIENCE_SECONDS) as stream:
         yield RawSocket(stream).shake(target or f"/ws/chat/{query}", headers, instance.port)
+
+
+def carries(opened: RawSocket, alice: Person, content: str) -> None:
+    """The socket still carries a good message, and nothing came before it."""
+    opened.say({"recipient": alice.name, "content": content})
+    assert opened.hear()["message"] == content
+
+
+def listed(instance: Instance, person: Person) -> list[dict[str, Any]]:
+    """The newest messages of this person, over HTTP."""
+    return list(instance.call("GET", "/api/auth/messages/?limit=500", token=person.token).json)
+
+
+class Silent:
+    """A transport that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.code: int | None = None
+
+    def write(self, sent: bytes) -> None:
+        self.frames.append(sent)
+
+    def queued(self) -> int:
+        return 0
+
+    def close(self, code: int, reason: str) -> None:
+        self.code = code
