@@ -23,7 +23,6 @@ log = logging.getLogger("recado.accounts")
 
 # The same words for a wrong name and a wrong password: which one it was is nobody's business.
 WRONG = "The name or the password is wrong."
-MOST_PASSWORD_BYTES = 1024
 
 
 async def register(app: App, origin: Origin, *, username: str, password: str) -> str:
@@ -132,8 +131,6 @@ def _verify(pepper: Ring, user_id: int, password: str, stored: str, nobody: str)
 
 
 def _normalised(password: str) -> str | None:
-    if len(password.encode("utf-8", "surrogatepass")) > MOST_PASSWORD_BYTES:
-        return None
     try:
         return passwords.normalise(password)
     except ValueError:

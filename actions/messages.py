@@ -72,7 +72,7 @@ Sending = asyncio.Future[Sent]
 
 async def send(app: App, caller: Caller, wanted: Outgoing) -> Sent:
     """Store one private message, then tell every device of both people; returns when it is durable."""
-    return await asyncio.shield(await submit(app, caller, wanted))
+    return await (await submit(app, caller, wanted))
 
 
 async def submit(app: App, caller: Caller, wanted: Outgoing) -> Sending:

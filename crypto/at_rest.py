@@ -75,9 +75,7 @@ class ConversationKey(Secret):
     fernet: Fernet = field(repr=False)
 
 
-def make_conversation_key(
-    master: Ring, parties: Parties, generation: int
-) -> tuple[ConversationKey, WrappedKey]:
+def make_conversation_key(master: Ring, parties: Parties, generation: int) -> tuple[ConversationKey, WrappedKey]:
     """A fresh random key: opened, for use, and wrapped by the current master key, for the store."""
     encoded = Fernet.generate_key()
     wrapped = _wrap(master, parties, generation, encoded)
@@ -160,9 +158,7 @@ def _unwrap(master: Ring, parties: Parties, wrapped: WrappedKey) -> bytes:
 
 
 def _message_context(place: Place) -> bytes:
-    return canonical(
-        b"msg", 1, place.conversation_id, place.sender_id, place.client_id, place.sent_at, place.revision
-    )
+    return canonical(b"msg", 1, place.conversation_id, place.sender_id, place.client_id, place.sent_at, place.revision)
 
 
 def _key_context(parties: Parties, generation: int) -> bytes:

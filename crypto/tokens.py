@@ -208,7 +208,5 @@ def _access_of(payload: bytes) -> tuple[Access, int]:
 
 
 def _tag(key: Key, refresh: Refresh) -> bytes:
-    made = canonical(
-        b"refresh", 1, refresh.key_id.encode(), refresh.session_id, refresh.generation, refresh.secret
-    )
+    made = canonical(b"refresh", 1, refresh.key_id.encode(), refresh.session_id, refresh.generation, refresh.secret)
     return hmac.digest(key.secret, made, "sha256")

@@ -21,6 +21,8 @@ class Origins:
     trusted_proxies: tuple[Network, ...] = ()
     allowed_origins: frozenset[str] = frozenset()
     allowed_hosts: frozenset[str] = frozenset()
+    # This server as people type it, where a proxy that tells no scheme stands before it.
+    public: str = ""
 
     def address(self, request: HTTPServerRequest) -> Address:
         """The client's address: the nearest one in `X-Forwarded-For` that is not a proxy we trust."""
@@ -60,7 +62,7 @@ class Origins:
 
     def is_own(self, request: HTTPServerRequest, origin: str) -> bool:
         """Whether `origin` is this server as the client addressed it: scheme, host and port."""
-        return origin.lower() == f"{self.scheme(request)}://{request.host.lower()}"
+        return origin.lower() in (self.public or None, f"{self.scheme(request)}://{request.host.lower()}")
 
     def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self.trusted_proxies)

@@ -29,7 +29,7 @@ RETRYABLE_STATES = frozenset({"40P01", "40001"})
 RETRY_SECONDS = 0.05
 SQLITE_BUSY_SECONDS = 30
 # While one connection switches a new file to WAL, SQLite does not let others wait for it: it refuses them.
-WAL_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+WAL_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 CONNECT_SECONDS = 5
 STATEMENT_MILLISECONDS = 30_000
 # A server that is gone without a word is noticed by the kernel: nothing else would wake the thread.

@@ -52,8 +52,8 @@ def load(raw: bytes | str) -> object:
         if not text.isascii():
             text.encode()  # a text may have been decoded carelessly before it came here
         value: object = _DECODER.decode(text)
-    except Malformed:
-        raise
+    except Malformed as refused:
+        raise _placed(refused, str(raw, "utf-8") if isinstance(raw, bytes) else raw) from None
     except UnicodeError:
         raise Malformed("not valid UTF-8") from None
     except RecursionError:
@@ -62,7 +62,7 @@ def load(raw: bytes | str) -> object:
         raise Malformed("not valid JSON") from None  # the decoder's error holds the whole text
     escaped = "\\u" in text
     if escaped or text.count("[") + text.count("{") > MAX_DEPTH:
-        _check(value, escaped)
+        _check_members(value, escaped)
     return value
 
 
@@ -105,9 +105,59 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _check(value: object, escaped: bool) -> None:
+_BAD = object()
+_LENIENT = json.JSONDecoder(
+    parse_constant=lambda _: _BAD,
+    parse_int=lambda digits: _BAD if len(digits) > _MAX_DIGITS or abs(int(digits)) > MAX_INTEGER else 0,
+    parse_float=lambda digits: 0.0 if isfinite(float(digits)) else _BAD,
+)
+
+
+def _placed(refused: Malformed, text: str) -> Malformed:
+    """The same refusal with the member of the outermost object that is at fault.
+
+    The strict reading stops at a bad number without knowing where it is; so it is read once more.
+    """
+    if refused.field is not None:
+        return refused
+    try:
+        value = _LENIENT.decode(text)
+    except (ValueError, RecursionError):
+        return refused
+    members = value.items() if isinstance(value, dict) else ()
+    name = next((name for name, inner in members if _holds_bad(inner)), None)
+    return refused if name is None else Malformed(refused.detail, _printable(name))
+
+
+def _holds_bad(value: object) -> bool:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if item is _BAD:
+            return True
+        if isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+    return False
+
+
+def _check_members(value: object, escaped: bool) -> None:
+    """`_check`, naming the member of the outermost object that is at fault."""
+    if not isinstance(value, dict):
+        _check(value, escaped)
+        return
+    for name, inner in value.items():
+        try:
+            _check(name, escaped)
+            _check(inner, escaped, depth=2)
+        except Malformed as refused:
+            raise Malformed(refused.detail, _printable(name)) from None
+
+
+def _check(value: object, escaped: bool, depth: int = 1) -> None:
     """Refuse what only escapes can bring in, and deep nesting. No recursion: the depth is the caller's."""
-    waiting = [(value, 1)]
+    waiting = [(value, depth)]
     while waiting:
         item, depth = waiting.pop()
         if isinstance(item, str):

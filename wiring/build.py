@@ -126,6 +126,7 @@ def build_doorway(settings: Settings, app: App) -> Doorway:
             trusted_proxies=parse_networks(settings.server.trusted_proxies),
             allowed_origins=frozenset(settings.server.allowed_origins),
             allowed_hosts=frozenset(settings.server.allowed_hosts),
+            public=settings.server.public_url,
         ),
         max_body_bytes=settings.server.max_body_bytes,
         max_frame_bytes=settings.websocket.max_frame_bytes,

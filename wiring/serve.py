@@ -27,8 +27,6 @@ log = logging.getLogger("recado.server")
 HEADER_BYTES = 16_384
 IDLE_SECONDS = 60.0
 SESSION_SECONDS = 5.0
-# Bytes of a refused body that are still read, so that the client sees the refusal.
-BODY_FACTOR = 4
 LEAVING_SECONDS = 8.0
 
 
@@ -79,7 +77,6 @@ class Server:
         self._http = HTTPServer(
             make_application(doorway, files),
             max_header_size=HEADER_BYTES,
-            max_body_size=settings.server.max_body_bytes * BODY_FACTOR,
             idle_connection_timeout=IDLE_SECONDS,
             body_timeout=IDLE_SECONDS,
         )

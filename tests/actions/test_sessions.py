@@ -135,7 +135,8 @@ async def test_of_fifty_trades_at_once_exactly_one_child_lives(database_url: str
     async with running_app(database_url) as app:
         first = await alice(app)
         children = await asyncio.gather(*(trade(app, first) for _ in range(50)))
-        user_id, newest = (await rows(app, "SELECT user_id, refresh_mac FROM sessions"))[0]
+        user_id, newest, generation = (await rows(app, "SELECT user_id, refresh_mac, generation FROM sessions"))[0]
+        assert generation == 51  # each answer was stored before it was given
 
         def fingerprint(child: Tokens) -> bytes:
             ring = app.keys.token
@@ -148,6 +149,23 @@ async def test_of_fifty_trades_at_once_exactly_one_child_lives(database_url: str
         dead = next(child for child in children if child is not living[0])
         assert await is_refused(app, dead)
         assert await has_ended(app)
+
+
+async def test_that_a_child_has_arrived_is_written_once(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    confirm, written = models.sessions.confirm, []
+
+    async def counted(db: Any, session_id: int, generation: int) -> None:
+        written.append(generation)
+        await confirm(db, session_id, generation)
+
+    monkeypatch.setattr(models.sessions, "confirm", counted)
+    async with running_app(sqlite_url) as app:
+        tokens = await alice(app)
+        for _ in range(3):
+            for _ in range(3):
+                await caller_of(app, tokens)
+            tokens = await trade(app, tokens)
+        assert written == [1, 2, 3]
 
 
 async def test_a_thief_and_the_owner_cannot_both_go_on(database_url: str) -> None:

@@ -30,9 +30,7 @@ from crypto.keyring import Ring, make_key
 MASTER = Ring((make_key(), make_key()))
 PARTIES = Parties(7, (30, 4))
 KEY, WRAPPED = make_conversation_key(MASTER, PARTIES, 1)
-PLACE = Place(
-    conversation_id=7, sender_id=30, client_id=b"0123456789abcdef", sent_at=1_700_000_000_123, revision=0
-)
+PLACE = Place(conversation_id=7, sender_id=30, client_id=b"0123456789abcdef", sent_at=1_700_000_000_123, revision=0)
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
 IDS = st.integers(0, 2**53 - 1)
 PLACES = st.builds(Place, st.just(7), IDS, st.binary(min_size=16, max_size=16), IDS, IDS)

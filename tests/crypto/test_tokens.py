@@ -44,9 +44,7 @@ HEADER: dict[str, Any] = {"alg": "HS256", "kid": RING.current.id, "typ": "at+jwt
 NUMBERS = st.integers(0, 2**53 - 1)
 
 
-def forge(
-    claims: object = CLAIMS, header: object = HEADER, key: Key = RING.current, digest: str = "sha256"
-) -> str:
+def forge(claims: object = CLAIMS, header: object = HEADER, key: Key = RING.current, digest: str = "sha256") -> str:
     """Sign anything at all, as a holder of the key could: what is refused then, is so for its meaning."""
     parts = [value if isinstance(value, bytes) else json.dumps(value).encode() for value in (header, claims)]
     signed = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
@@ -141,9 +139,7 @@ def test_no_claim_may_be_missing(missing: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["iat", "nbf", "exp", "sid", "gen", "auth_time"])
-@pytest.mark.parametrize(
-    "value", [float(NOW + 60), str(NOW + 60), True, None, -1, 2**53, 10**20, 1e300, [NOW], {}]
-)
+@pytest.mark.parametrize("value", [float(NOW + 60), str(NOW + 60), True, None, -1, 2**53, 10**20, 1e300, [NOW], {}])
 def test_a_number_is_an_integer_in_range_and_nothing_like_it(name: str, value: object) -> None:
     assert "claims" in refused(forge(CLAIMS | {name: value}), NOW)
 
@@ -182,9 +178,7 @@ def test_claims_of_any_other_meaning_are_refused(claims: dict[str, object]) -> N
     assert "claims" in refused(forge(CLAIMS | claims), NOW)
 
 
-@pytest.mark.parametrize(
-    "payload", [b"", b"{", b"[]", b"null", b"5", b"\xff\xfe", b'{"exp":NaN}', b"[" * 500]
-)
+@pytest.mark.parametrize("payload", [b"", b"{", b"[]", b"null", b"5", b"\xff\xfe", b'{"exp":NaN}', b"[" * 500])
 def test_a_payload_that_is_no_object_is_refused(payload: bytes) -> None:
     refused(forge(payload))
 
@@ -194,9 +188,7 @@ def test_a_header_that_is_no_object_is_refused(header: bytes) -> None:
     refused(forge(header=header))
 
 
-@pytest.mark.parametrize(
-    ("now", "alive"), [(NOW + 599, True), (NOW + 604, True), (NOW + 605, False), (2**60, False)]
-)
+@pytest.mark.parametrize(("now", "alive"), [(NOW + 599, True), (NOW + 604, True), (NOW + 605, False), (2**60, False)])
 def test_a_token_ends_at_exp_with_five_seconds_of_grace(now: int, alive: bool) -> None:
     token = issue_access(RING, ACCESS)
     if alive:

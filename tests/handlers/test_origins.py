@@ -225,3 +225,16 @@ def test_limits_count_an_ipv6_network_and_logs_keep_less() -> None:
     four, six = ipaddress.ip_address("203.0.113.9"), ipaddress.ip_address("2001:db8:1:2:3:4:5:6")
     assert (limit_key(four), network_of(four)) == ("203.0.113.9/32", "203.0.113.0/24")
     assert (limit_key(six), network_of(six)) == ("2001:db8:1:2::/64", "2001:db8:1::/48")
+
+
+def test_the_public_address_is_an_own_origin_whatever_the_proxy_tells() -> None:
+    request = HTTPServerRequest(
+        start_line=RequestStartLine("GET", "/", "HTTP/1.1"),
+        headers=HTTPHeaders({"Host": "inside:8000"}),
+        host="inside:8000",
+    )
+    told_so = Origins(public="https://chat.example")
+    assert told_so.is_own(request, "https://chat.example")
+    assert not told_so.is_own(request, "http://chat.example")
+    assert not Origins().is_own(request, "")
+    assert not Origins().is_own(request, "https://chat.example")

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 import models
-from models import audit, conversations, facts, familiar, messages, migrate, sessions, users
+from models import audit, checkup, conversations, facts, familiar, messages, migrate, sessions, users
 from models.conversations import StoredKey
 from models.db import Database
 from models.messages import Page
@@ -69,6 +69,8 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
         db, mac=b"ticket", session_id=4_000_000, expires_at=NOW + 9, now=NOW
     ),
     "sessions.take_ticket": lambda db, message: sessions.take_ticket(db, mac=b"ticket", now=NOW),
+    "checkup.look": lambda db, message: checkup.look(db),
+    "checkup.tables": lambda db, message: checkup.tables(db),
     "facts.epoch": lambda db, message: facts.epoch(db),
     "facts.canaries": lambda db, message: facts.canaries(db),
     "facts.add_first_canary": lambda db, message: facts.add_first_canary(db, "master", b"canary"),

@@ -47,8 +47,7 @@ async def test_a_fresh_database_gets_everything_and_then_nothing_more(database_u
     await db.close()
 
 
-@pytest.mark.parametrize("attempt", range(3))
-async def test_instances_that_start_together_apply_it_once(database_url, attempt: int) -> None:
+async def test_instances_that_start_together_apply_it_once(database_url) -> None:
     databases = [Database(database_url, threads=1) for _ in range(4)]
     applied = await asyncio.wait_for(asyncio.gather(*(migrate.up(db) for db in databases)), SECONDS)
     assert sorted(applied, key=len) == [[], [], [], BASE]
@@ -134,10 +133,10 @@ async def test_a_migration_may_take_longer_than_a_request(postgres_url, tmp_path
     await db.close()
 
 
-@pytest.mark.parametrize("model", MODELS)
-async def test_a_model_agrees_with_its_table(database_url, model: type[peewee.Model]) -> None:
+async def test_every_model_agrees_with_its_table(database_url) -> None:
     async with opened(database_url) as db:
-        await db.read(_assert_agrees, model)
+        for model in MODELS:
+            await db.read(_assert_agrees, model)
 
 
 def _assert_agrees(engine: Engine, model: type[peewee.Model]) -> None:

@@ -32,7 +32,7 @@ BIG = {
     "messages",
     "timelines",
 }
-DRIVEN = [name for name in DRIVES if name.partition(".")[0] not in {"migrate", "audit", "facts"}]
+DRIVEN = [name for name in DRIVES if name.partition(".")[0] not in {"migrate", "audit", "facts", "checkup"}]
 # These sort more than two pages, and have to: they put all the conversations of one person in order.
 SORTS_FRIENDS = "conversations.newest_of"
 

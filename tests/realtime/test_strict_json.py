@@ -174,3 +174,22 @@ def test_no_error_quotes_a_value() -> None:
 def test_what_fits_is_given_back_as_its_kind() -> None:
     key = "5f0c6cf0-4d2c-4a4e-9d0e-4b6a3d4f1a11"
     assert fit(load(f'{{"name": "é", "count": 3, "key": "{key}"}}'), Sample) == Sample("é", 3, UUID(key))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000, "9007199254740992", '"\\ud800"', '"\\u0000"', '[{"x": NaN}]'],
+)
+@pytest.mark.parametrize(
+    "text", ['{"good": 1, "wrong": %s}', '{"wrong": [%s]}', '{"wrong": {"deep": %s}, "good": [1]}']
+)
+def test_the_member_that_holds_a_bad_value_is_named(bad: str, text: str) -> None:
+    with pytest.raises(Malformed) as refused:
+        load(text % bad)
+    assert refused.value.field == "wrong"
+
+
+def test_the_member_that_is_nested_too_deeply_is_named() -> None:
+    with pytest.raises(Malformed, match="deep") as refused:
+        load('{"wrong": ' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + "}")
+    assert refused.value.field == "wrong"
