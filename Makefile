@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && exit; done; echo python3)
 
-.PHONY: help run test check fmt bench web clean FORCE
+.PHONY: help run test check fmt bench prove web clean FORCE
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -29,6 +29,9 @@ fmt: $(VENV)/.development ## format, and mend what the linter can
 
 bench: $(VENV)/.development ## measure, and write bench/RESULTS.md (BENCH_ARGS=--help)
 	@$(PY) bench/run.py $(BENCH_ARGS)
+
+prove: $(VENV)/.development ## break everything under load, and judge what clients saw (PROVE_ARGS=--help)
+	@$(PY) -m prove $(PROVE_ARGS)
 
 web: ## rebuild the chat page from web/src (needs Node 20 or newer)
 	@command -v npm >/dev/null || { echo "make web needs Node.js 20 or newer with npm." >&2; exit 1; }

@@ -42,7 +42,7 @@ async def register(app: App, origin: Origin, *, username: str, password: str) ->
             user_id=user_id,
             name=name.shown,
             key=name.key,
-            skeleton=name.skeleton,
+            looks=name.looks,
             password=hashed,
             now=now,
             record=_record(app, origin, "register", actor_id=user_id),

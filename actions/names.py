@@ -28,8 +28,8 @@ SEPARATORS = "._-"
 # What normalisation may still shrink to LONGEST: a character of a name decomposes into four at most.
 _LONGEST_RAW = 4 * LONGEST
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,30}[A-Za-z0-9_-]")
-# The rows of UTS 39 that touch plain names. A name is compared without case, and I looks like l: so does i.
-_PLAIN_LOOKS = str.maketrans({"0": "o", "1": "l", "i": "l", "m": "rn"})
+# The rows of UTS 39 that touch plain names in lower case; a capital I looks like l, an i does not.
+_PLAIN_LOOKS = str.maketrans({"0": "o", "1": "l", "m": "rn"})
 _LETTERS_AND_DIGITS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 _MARKS = frozenset({"Mn", "Mc"})
 _ALLOWED = "A name is made of letters and digits, '.', '_' and '-'."
@@ -52,11 +52,15 @@ _EXTENSIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """`shown` as typed (NFC), `key` to compare by, `skeleton`: equal for two names that look alike."""
+    """`shown` as typed (NFC), `key` to compare by, `looks`: two names that share one look alike.
+
+    There are two looks at most: of the name as it is shown, and as it is compared, without case. With one
+    alone, either `paypaI` would pass beside `paypal`, or `nell` not beside `neil`.
+    """
 
     shown: str
     key: str
-    skeleton: str
+    looks: frozenset[str]
 
 
 class BadName(ValueError):
@@ -74,7 +78,8 @@ def parse_name(text: str) -> Name:
     """The name that was typed, or `BadName`."""
     if _PLAIN.fullmatch(text):
         key = text.lower()
-        return Name(text, key, key.translate(_PLAIN_LOOKS))
+        shown = text.replace("I", "l").lower()
+        return Name(text, key, frozenset({shown.translate(_PLAIN_LOOKS), key.translate(_PLAIN_LOOKS)}))
     return _parse_any(text)
 
 
@@ -98,7 +103,7 @@ def _parse_any(text: str) -> Name:
     _refuse_shape(shown)
     _refuse_shape(key)  # what is typed to reach its owner: lower case can add a mark
     _refuse_mixture(shown)
-    return Name(shown, key, _skeleton(shown))
+    return Name(shown, key, frozenset({_skeleton(shown), _skeleton(key)}))
 
 
 def _too_short() -> BadName:
@@ -171,7 +176,7 @@ def _skeleton(shown: str) -> str:
         mapped = "".join(looks.get(character, character) for character in plain)
         folded = unicodedata.normalize("NFD", mapped).casefold()
         if folded == text:
-            return text.replace("i", "l")
+            return text
         text = folded
 
 

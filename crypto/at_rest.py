@@ -126,16 +126,16 @@ def open_sealed(key: ConversationKey, place: Place, sealed: Sealed) -> str:
     return text
 
 
-def make_canary(master: Ring) -> tuple[str, bytes]:
-    """A value to store beside the data, with the id of the master key it needs: the current one."""
-    key = master.current
-    return key.id, key.fernet.encrypt_at_time(_canary_context(key.id), _NO_TIME)
+def make_canary(ring: Ring, purpose: str) -> tuple[str, bytes]:
+    """A value to store beside the data, with the id of the key it needs: the current one of this purpose's ring."""
+    key = ring.current
+    return key.id, key.fernet.encrypt_at_time(_canary_context(purpose, key.id), _NO_TIME)
 
 
-def check_canary(master: Ring, master_id: str, canary: bytes) -> None:
-    """Return when the ring opens what the database holds; UnknownKey or Tampered when it does not."""
-    opened = open_fernet(master.by_id(master_id).fernet, canary)
-    if _after(_canary_context(master_id), opened):
+def check_canary(ring: Ring, purpose: str, key_id: str, canary: bytes) -> None:
+    """Return when the ring is the one the data was made with; UnknownKey or Tampered when it is not."""
+    opened = open_fernet(ring.by_id(key_id).fernet, canary)
+    if _after(_canary_context(purpose, key_id), opened):
         raise Tampered("not a canary")
 
 
@@ -165,8 +165,8 @@ def _key_context(parties: Parties, generation: int) -> bytes:
     return canonical(b"dek", 1, parties.conversation_id, generation, *parties.members)
 
 
-def _canary_context(master_id: str) -> bytes:
-    return canonical(b"canary", 1, master_id.encode())
+def _canary_context(purpose: str, key_id: str) -> bytes:
+    return canonical(b"canary", 1, purpose.encode(), key_id.encode())
 
 
 def _after(context: bytes, opened: bytes) -> bytes:

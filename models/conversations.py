@@ -52,6 +52,8 @@ class Members(peewee.Model):
 
     user_id = peewee.BigIntegerField()
     conversation_id = peewee.BigIntegerField()
+    delivered_up_to = peewee.BigIntegerField(default=0)
+    read_up_to = peewee.BigIntegerField(default=0)
 
     class Meta:
         legacy_table_names = False

@@ -9,20 +9,31 @@ async def epoch(db: Database) -> str:
     return str(rows[0][0])
 
 
-async def canaries(db: Database) -> dict[str, bytes]:
-    """The sealed canaries, by master key id; none in a fresh database."""
-    rows = await db.read(fetch, "SELECT master_id, sealed FROM canaries")
-    return {row[0]: as_bytes(row[1]) or b"" for row in rows}
+Canaries = dict[tuple[str, str], bytes]
 
 
-async def add_first_canary(db: Database, master_id: str, sealed: bytes) -> dict[str, bytes]:
-    """Store a canary unless there is one already, and return what is stored."""
-    return await db.write(_add_first_canary, master_id, sealed)
+async def canaries(db: Database) -> Canaries:
+    """The sealed canaries, by purpose and key id; none in a fresh database."""
+    return await db.read(_canaries)
 
 
-def _add_first_canary(engine: Engine, master_id: str, sealed: bytes) -> dict[str, bytes]:
+async def add_missing_canaries(db: Database, offered: Canaries) -> Canaries:
+    """Store a canary for each purpose that has none yet, and return what is stored."""
+    return await db.write(_add_missing_canaries, offered)
+
+
+def _canaries(engine: Engine) -> Canaries:
+    rows = fetch(engine, "SELECT purpose, key_id, sealed FROM canaries")
+    return {(row[0], row[1]): as_bytes(row[2]) or b"" for row in rows}
+
+
+def _add_missing_canaries(engine: Engine, offered: Canaries) -> Canaries:
     # The epoch's row is the lock: two instances that start together do not both add theirs.
     execute(engine, "UPDATE facts SET value = value WHERE name = 'epoch'")
-    if not fetch(engine, "SELECT 1 FROM canaries LIMIT 1"):
-        execute(engine, "INSERT INTO canaries (master_id, sealed) VALUES (%s, %s)", (master_id, sealed))
-    return {row[0]: as_bytes(row[1]) or b"" for row in fetch(engine, "SELECT master_id, sealed FROM canaries")}
+    known = {purpose for purpose, _ in _canaries(engine)}
+    for (purpose, key_id), sealed in offered.items():
+        if purpose not in known:
+            execute(
+                engine, "INSERT INTO canaries (purpose, key_id, sealed) VALUES (%s, %s, %s)", (purpose, key_id, sealed)
+            )
+    return _canaries(engine)

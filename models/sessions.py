@@ -46,6 +46,7 @@ class Sessions(peewee.Model):
     parent_mac = peewee.BlobField(null=True)
     ended_at = peewee.BigIntegerField(null=True)
     ended_reason = peewee.TextField(null=True)
+    cursor = peewee.BigIntegerField(default=0)
 
     class Meta:
         legacy_table_names = False

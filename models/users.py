@@ -15,15 +15,26 @@ EXISTS = "SELECT 1 FROM users WHERE key = %s"
 
 
 class Users(peewee.Model):
-    """One person. `key` is the name compared without case, `skeleton` what it looks like."""
+    """One person. `key` is the name compared without case."""
 
     id = peewee.BigIntegerField(primary_key=True)
     name = peewee.TextField()
     key = peewee.TextField(unique=True)
-    skeleton = peewee.TextField(unique=True)
     password = peewee.TextField()
     created_at = peewee.BigIntegerField()
     disabled_at = peewee.BigIntegerField(null=True)
+    receipts = peewee.BooleanField(default=True)
+    presence = peewee.BooleanField(default=True)
+
+    class Meta:
+        legacy_table_names = False
+
+
+class Looks(peewee.Model):
+    """What a name looks like, as it is shown and as it is compared; each look belongs to one person."""
+
+    skeleton = peewee.TextField(primary_key=True)
+    user_id = peewee.BigIntegerField()
 
     class Meta:
         legacy_table_names = False
@@ -50,14 +61,14 @@ async def create(
     user_id: int,
     name: str,
     key: str,
-    skeleton: str,
+    looks: frozenset[str],
     password: str,
     now: int,
     record: audit.Record,
 ) -> None:
     """Store a new person with an empty timeline; `NameTaken` when the name or a look-alike exists."""
     try:
-        await db.write(_create, user_id, name, key, skeleton, password, now, record)
+        await db.write(_create, user_id, name, key, looks, password, now, record)
     except peewee.IntegrityError as error:
         raise NameTaken from error
 
@@ -67,14 +78,14 @@ def _create(
     user_id: int,
     name: str,
     key: str,
-    skeleton: str,
+    looks: frozenset[str],
     password: str,
     now: int,
     record: audit.Record,
 ) -> None:
-    Users.insert(id=user_id, name=name, key=key, skeleton=skeleton, password=password, created_at=now).bind(
-        engine
-    ).execute()
+    Users.insert(id=user_id, name=name, key=key, password=password, created_at=now).bind(engine).execute()
+    for skeleton in sorted(looks):
+        execute(engine, "INSERT INTO looks (skeleton, user_id) VALUES (%s, %s)", (skeleton, user_id))
     execute(engine, "INSERT INTO heads (user_id, position) VALUES (%s, 0)", (user_id,))
     audit.insert(engine, record)
 

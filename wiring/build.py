@@ -9,8 +9,7 @@ from pathlib import Path
 import models.facts
 import models.migrate
 from actions.app import App, Hashing, Policy
-from crypto import at_rest, envelope
-from crypto.errors import Tampered, UnknownKey
+from crypto import envelope
 from crypto.keyring import PURPOSES, Keys, Ring, format_ring, make_key, parse_ring
 from handlers.base import Doorway
 from handlers.origins import Origins, parse_networks
@@ -20,6 +19,7 @@ from realtime.buckets import Buckets, MemoryBuckets
 from realtime.bus import Bus, LocalBus
 from realtime.hub import Hub
 from settings import Settings
+from wiring.canaries import make_canaries, rings_of, strangers
 from wiring.secret_files import create_secrets, secret_texts
 from wiring.settings_values import SettingsError
 
@@ -70,7 +70,7 @@ async def load_keys(settings: Settings, environ: Mapping[str, str], db: Database
         create_secrets(settings.secrets_dir, {purpose: format_ring(Ring((make_key(),))) for purpose in missing})
         texts = secret_texts(settings, environ, PURPOSES)
     keys = parse_keys(texts)
-    await _check_canary(keys, db)
+    await _check_canaries(keys, db)
     return keys
 
 
@@ -91,14 +91,14 @@ def parse_keys(texts: Mapping[str, str | None]) -> Keys:
         raise SettingsError(f"secrets: {error}") from error
 
 
-async def _check_canary(keys: Keys, db: Database) -> None:
-    canaries = await models.facts.add_first_canary(db, *at_rest.make_canary(keys.master))
-    for master_id, sealed in canaries.items():
-        try:
-            at_rest.check_canary(keys.master, master_id, sealed)
-        except (Tampered, UnknownKey):
-            fault = f"secrets: master: these keys do not open what the database holds (it needs key {master_id})"
-            raise SettingsError(fault) from None
+async def _check_canaries(keys: Keys, db: Database) -> None:
+    stored = await models.facts.add_missing_canaries(db, make_canaries(keys))
+    faults = [
+        f"secrets: {purpose}: this is not the database's own key (it needs {' or '.join(ids)})"
+        for purpose, ids in strangers(rings_of(keys), stored).items()
+    ]
+    if faults:
+        raise SettingsError(*faults)
 
 
 def build_app(settings: Settings, db: Database, keys: Keys) -> App:

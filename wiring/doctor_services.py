@@ -9,12 +9,11 @@ from urllib.parse import unquote, urlsplit
 import models.checkup
 import models.facts
 import models.migrate
-from crypto import at_rest
-from crypto.errors import Tampered, UnknownKey
 from crypto.keyring import PURPOSES, parse_ring
 from models.db import Database, Unavailable
 from settings import Settings
 from wiring.build import milliseconds
+from wiring.canaries import strangers
 from wiring.findings import Finding, broken, note, ok, weak
 from wiring.secret_files import secret_texts
 from wiring.settings_values import SettingsError, masked
@@ -76,19 +75,18 @@ async def _canaries(settings: Settings, environ: Mapping[str, str], db: Database
     if not canaries:
         return [note("database", "holds nothing sealed yet")]
     try:
-        text = secret_texts(settings, environ, PURPOSES)["master"]
-        if text is None:
-            restore = f"restore the key files in {settings.secrets_dir}"
-            return [broken("database", f"was sealed with keys that are not here: {', '.join(canaries)}", restore)]
-        ring = parse_ring(text)
-        for master_id, sealed in canaries.items():
-            at_rest.check_canary(ring, master_id, sealed)
+        texts = secret_texts(settings, environ, PURPOSES)
+        rings = {purpose: parse_ring(text) for purpose, text in texts.items() if text is not None}
     except (SettingsError, ValueError):
         return []  # `check_secrets` has said why
-    except (Tampered, UnknownKey):
-        other = f"these keys do not open it: it needs the master key {', '.join(canaries)}"
-        return [broken("database", other, "restore the right key files: without them nothing can be read")]
-    return [ok("database", "opens with these keys")]
+    remedy = f"restore the key files in {settings.secrets_dir} that were made with it"
+    found = [
+        broken("database", f"was made with {purpose} keys that are not here", remedy)
+        for purpose in sorted({purpose for purpose, _ in canaries} - rings.keys())
+    ]
+    for purpose, ids in strangers(rings, canaries).items():
+        found.append(broken("database", f"has another {purpose} key: {' or '.join(ids)}", remedy))
+    return found or [ok("database", "opens with these keys")]
 
 
 async def check_redis(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:  # noqa: ARG001

@@ -21,13 +21,17 @@ TYPES = {
 
 STATEMENTS = (
     "CREATE TABLE facts (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",
-    "CREATE TABLE canaries (master_id TEXT NOT NULL PRIMARY KEY, sealed {blob} NOT NULL)",
+    """CREATE TABLE canaries (
+        purpose TEXT NOT NULL, key_id TEXT NOT NULL, sealed {blob} NOT NULL, PRIMARY KEY (purpose, key_id))""",
     """CREATE TABLE users (
-        id BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL, skeleton TEXT NOT NULL,
-        password TEXT NOT NULL, created_at BIGINT NOT NULL, disabled_at BIGINT)""",
+        id BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL,
+        password TEXT NOT NULL, created_at BIGINT NOT NULL, disabled_at BIGINT,
+        receipts BOOLEAN NOT NULL DEFAULT TRUE, presence BOOLEAN NOT NULL DEFAULT TRUE)""",
     "CREATE UNIQUE INDEX users_key ON users (key)",
-    "CREATE UNIQUE INDEX users_skeleton ON users (skeleton)",
-    "CREATE TABLE heads (user_id BIGINT NOT NULL PRIMARY KEY REFERENCES users (id), position BIGINT NOT NULL)",
+    "CREATE TABLE looks (skeleton TEXT NOT NULL PRIMARY KEY, user_id BIGINT NOT NULL REFERENCES users (id))",
+    """CREATE TABLE heads (
+        user_id BIGINT NOT NULL PRIMARY KEY REFERENCES users (id), position BIGINT NOT NULL,
+        acked BIGINT NOT NULL DEFAULT 0, floor BIGINT NOT NULL DEFAULT 0)""",
     """CREATE TABLE sessions (
         id BIGINT NOT NULL PRIMARY KEY, user_id BIGINT NOT NULL REFERENCES users (id),
         created_at BIGINT NOT NULL, used_at BIGINT NOT NULL, auth_time BIGINT NOT NULL,
@@ -35,7 +39,7 @@ STATEMENTS = (
         device TEXT NOT NULL, network TEXT NOT NULL,
         generation INTEGER NOT NULL, confirmed INTEGER NOT NULL,
         refresh_mac {blob} NOT NULL, parent_mac {blob},
-        ended_at BIGINT, ended_reason TEXT)""",
+        ended_at BIGINT, ended_reason TEXT, cursor BIGINT NOT NULL DEFAULT 0)""",
     "CREATE INDEX sessions_live ON sessions (user_id, used_at) WHERE ended_at IS NULL",
     """CREATE TABLE tickets (
         mac {blob} NOT NULL PRIMARY KEY, session_id BIGINT NOT NULL, expires_at BIGINT NOT NULL)""",
@@ -46,6 +50,7 @@ STATEMENTS = (
     """CREATE TABLE members (
         user_id BIGINT NOT NULL REFERENCES users (id),
         conversation_id BIGINT NOT NULL REFERENCES conversations (id),
+        delivered_up_to BIGINT NOT NULL DEFAULT 0, read_up_to BIGINT NOT NULL DEFAULT 0,
         PRIMARY KEY (user_id, conversation_id)){lean}""",
     "CREATE INDEX members_conversation ON members (conversation_id)",
     """CREATE TABLE conversation_keys (
@@ -72,6 +77,12 @@ STATEMENTS = (
         user_id BIGINT NOT NULL, position BIGINT NOT NULL, kind SMALLINT NOT NULL,
         conversation_id BIGINT NOT NULL, actor_id BIGINT NOT NULL, message_id BIGINT NOT NULL,
         at BIGINT NOT NULL, PRIMARY KEY (user_id, position)){lean}""",
+    """CREATE TABLE receipts (
+        conversation_id BIGINT NOT NULL, user_id BIGINT NOT NULL, kind SMALLINT NOT NULL, up_to BIGINT NOT NULL,
+        at BIGINT NOT NULL, PRIMARY KEY (conversation_id, user_id, kind, up_to)){lean}""",
+    """CREATE TABLE blocks (
+        user_id BIGINT NOT NULL REFERENCES users (id), blocked_id BIGINT NOT NULL REFERENCES users (id),
+        at BIGINT NOT NULL, PRIMARY KEY (user_id, blocked_id)){lean}""",
     """CREATE TABLE audit (
         id {serial}, at BIGINT NOT NULL, actor_id BIGINT, session_id BIGINT, network TEXT NOT NULL,
         action TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL, target TEXT NOT NULL,

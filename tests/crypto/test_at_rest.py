@@ -189,23 +189,25 @@ def test_rotation_rewraps_the_key_and_keeps_every_message_readable() -> None:
 
 
 def test_a_canary_tells_a_ring_that_opens_the_data_from_one_that_does_not() -> None:
-    master_id, canary = make_canary(MASTER)
-    assert master_id == MASTER.current.id
-    check_canary(MASTER, master_id, canary)
-    check_canary(Ring((make_key(), MASTER.current)), master_id, canary)
+    key_id, canary = make_canary(MASTER, "master")
+    assert key_id == MASTER.current.id
+    check_canary(MASTER, "master", key_id, canary)
+    check_canary(Ring((make_key(), MASTER.current)), "master", key_id, canary)
     with pytest.raises(UnknownKey):
-        check_canary(Ring((make_key(),)), master_id, canary)
+        check_canary(Ring((make_key(),)), "master", key_id, canary)
     with pytest.raises(Tampered):
-        check_canary(MASTER, MASTER.keys[1].id, canary)
+        check_canary(MASTER, "master", MASTER.keys[1].id, canary)
     with pytest.raises(Tampered):
-        check_canary(MASTER, master_id, WRAPPED.wrapped)
+        check_canary(MASTER, "pepper", key_id, canary)
+    with pytest.raises(Tampered):
+        check_canary(MASTER, "master", key_id, WRAPPED.wrapped)
 
 
 def test_a_canary_of_the_right_id_and_another_secret_is_noticed() -> None:
-    master_id, canary = make_canary(MASTER)
-    impostor = Ring((type(MASTER.current)(master_id, make_key().secret),))
+    key_id, canary = make_canary(MASTER, "master")
+    impostor = Ring((type(MASTER.current)(key_id, make_key().secret),))
     with pytest.raises(Tampered):
-        check_canary(impostor, master_id, canary)
+        check_canary(impostor, "master", key_id, canary)
 
 
 def test_a_conversation_key_shows_in_no_repr_and_leaves_by_no_pickle_or_copy() -> None:

@@ -73,7 +73,7 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
     "checkup.tables": lambda db, message: checkup.tables(db),
     "facts.epoch": lambda db, message: facts.epoch(db),
     "facts.canaries": lambda db, message: facts.canaries(db),
-    "facts.add_first_canary": lambda db, message: facts.add_first_canary(db, "master", b"canary"),
+    "facts.add_missing_canaries": lambda db, message: facts.add_missing_canaries(db, {("master", "k"): b"canary"}),
 }
 
 

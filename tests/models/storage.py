@@ -71,7 +71,14 @@ async def instances(url: str, *people: int, count: int = 2) -> AsyncIterator[lis
 async def add_person(db: Database, user_id: int, name: str = "") -> None:
     name = name or f"person{user_id}"
     await models.users.create(
-        db, user_id=user_id, name=name, key=name, skeleton=name, password="p1$hash", now=NOW, record=record("register")
+        db,
+        user_id=user_id,
+        name=name,
+        key=name,
+        looks=frozenset({name}),
+        password="p1$hash",
+        now=NOW,
+        record=record("register"),
     )
 
 

@@ -20,11 +20,19 @@ async def test_a_fresh_database_has_no_canary(database_url) -> None:
         assert await facts.canaries(db) == {}
 
 
-async def test_of_instances_that_start_together_one_stores_its_canary_and_all_see_it(database_url) -> None:
+async def test_of_instances_that_start_together_one_stores_its_canaries_and_all_see_them(database_url) -> None:
     async with opened(database_url, threads=4) as db, opened(database_url, threads=4) as other:
+        offers = [{("master", f"m{n}"): b"\x00%d" % n, ("bus", f"b{n}"): b"\x01%d" % n} for n in range(8)]
         seen = await asyncio.gather(
-            *(facts.add_first_canary([db, other][n % 2], f"master{n}", b"\x00%d" % n) for n in range(8))
+            *(facts.add_missing_canaries([db, other][n % 2], offer) for n, offer in enumerate(offers))
         )
         assert all(each == seen[0] for each in seen)
-        assert len(seen[0]) == 1
+        assert seen[0] in offers
         assert await facts.canaries(db) == seen[0]
+
+
+async def test_a_purpose_that_came_later_gets_its_canary_and_the_others_keep_theirs(database_url) -> None:
+    async with opened(database_url) as db:
+        await facts.add_missing_canaries(db, {("master", "m"): b"first"})
+        stored = await facts.add_missing_canaries(db, {("master", "other"): b"second", ("bus", "b"): b"third"})
+        assert stored == {("master", "m"): b"first", ("bus", "b"): b"third"}

@@ -9,13 +9,13 @@ from models.users import NameTaken, User
 from tests.models.storage import NOW, add_person, draft, opened, record, rows, store
 
 
-async def create(db, user_id: int, name: str, skeleton: str = "") -> None:
+async def create(db, user_id: int, name: str, *looks: str) -> None:
     await users.create(
         db,
         user_id=user_id,
         name=name,
         key=name.lower(),
-        skeleton=skeleton or name,
+        looks=frozenset(looks or {name}),
         password="p1$hash",
         now=NOW,
         record=record("register"),
@@ -41,12 +41,12 @@ async def test_nobody_is_found_where_nobody_is(database_url) -> None:
         assert await users.head(db, 1) == 0
 
 
-@pytest.mark.parametrize(("name", "skeleton"), [("ALICE", "other"), ("al1ce", "alice")])
-async def test_a_taken_name_or_look_is_refused_and_nothing_of_it_stays(database_url, name: str, skeleton: str) -> None:
+@pytest.mark.parametrize(("name", "look"), [("ALICE", "other"), ("al1ce", "alice")])
+async def test_a_taken_name_or_look_is_refused_and_nothing_of_it_stays(database_url, name: str, look: str) -> None:
     async with opened(database_url) as db:
         await create(db, 1, "alice")
         with pytest.raises(NameTaken):
-            await create(db, 2, name, skeleton)
+            await create(db, 2, name, "unlike", look)
         assert await rows(db, "SELECT id FROM users") == [(1,)]
         assert await rows(db, "SELECT user_id FROM heads") == [(1,)]
         assert await rows(db, "SELECT action FROM audit") == [("register",)]

@@ -7,13 +7,14 @@ import pytest
 
 import models.facts
 import models.migrate
-from crypto import at_rest
-from crypto.keyring import PURPOSES, Ring, format_ring, make_key
+from crypto.keyring import Ring, format_ring, make_key
 from models.db import Database, execute
 from settings import Settings, load
 from tests.programs import give_away
+from tests.rooms import make_keys
 from tests.servers import GivenRedis, PostgresServer, RedisServer
 from wiring import doctor_services
+from wiring.canaries import make_canaries, rings_of
 from wiring.findings import Finding
 from wiring.secret_files import create_secrets
 
@@ -28,12 +29,11 @@ def settings_of(home: Path, **environ: str) -> Settings:
 async def installed(home: Path, url: str) -> Settings:
     """A migrated database, sealed with keys that are there."""
     settings = settings_of(home, DATABASE_URL=url)
-    master = Ring((make_key(),))
-    texts = {purpose: format_ring(Ring((make_key(),))) for purpose in PURPOSES} | {"master": format_ring(master)}
-    create_secrets(settings.secrets_dir, texts)
+    keys = make_keys()
+    create_secrets(settings.secrets_dir, {purpose: format_ring(ring) for purpose, ring in rings_of(keys).items()})
     db = Database(settings.database.url, threads=1)
     await models.migrate.up(db)
-    await models.facts.add_first_canary(db, *at_rest.make_canary(master))
+    await models.facts.add_missing_canaries(db, make_canaries(keys))
     await db.close()
     return settings
 
@@ -98,7 +98,7 @@ async def test_the_wrong_keys_are_broken_and_so_are_missing_ones(tmp_path: Path,
     # Another key that bears the right one's name.
     another = format_ring(Ring((make_key(),))).split()[1]
     found = await doctor_services.check_database(settings, {"RECADO_SECRETS_MASTER": f"{held.split()[0]} {another}"})
-    assert "do not open it" in told(found, "broken")
+    assert "has another master key" in told(found, "broken")
     found = await doctor_services.check_database(settings, {"RECADO_SECRETS_MASTER": held})
     assert "opens with these keys" in told(found, "ok")
 

@@ -7,8 +7,8 @@ from threading import Barrier
 
 import pytest
 
-from wiring import secret_files
 from settings import Settings, SettingsError, create_secrets, secret_texts
+from wiring import secret_files
 
 PURPOSES = ("master", "access")
 NONE = {"master": None, "access": None}

@@ -81,7 +81,11 @@ export const createSession = ({ fetch, locks, tabs, connect, watching, uuid }) =
 
   tabs?.addEventListener("message", ({ data }) => {
     const phase = page.phase.peek();
-    if (data === "signed_out") end("was_out");
+    if (data === "signed_out") {
+      end("was_out");
+      // The socket may have told first, and only that the session is over; the person has done it themselves.
+      if (page.notice.peek()?.key === "sign.ended") page.notice.value = { key: "sign.was_out" };
+    }
     if (data === "signed_in" && phase === "sign") void boot();
     if (data === "signed_in" && phase === "chat") api.renew().catch(() => {}); // notices when the person has changed
   });

@@ -67,7 +67,7 @@ def test_the_further_fields_are_understood() -> None:
         ('{"recipient": 1, "content": "hi"}', "recipient"),
         ('{"recipient": "bob", "content": null}', "content"),
         ('{"recipient": "bob", "content": ["hi"]}', "content"),
-        ('{"recipient": "bob", "content": NaN}', None),
+        ('{"recipient": "bob", "content": NaN}', "content"),
         ('{"recipient": "bob", "content": "hi", "client_id": "x"}', "client_id"),
         ('{"recipient": "bob", "content": "hi", "client_id": 5}', "client_id"),
         ('{"recipient": "bob", "content": "hi", "ttl_seconds": "60"}', "ttl_seconds"),
@@ -76,8 +76,8 @@ def test_the_further_fields_are_understood() -> None:
         ('{"recipient": "bob", "content": "hi", "ttl_seconds": ' + "9" * 5000 + "}", None),
         ('{"recipient": "bob", "content": "hi", "type": "send"}', "type"),
         ('{"recipient": "bob", "content": "hi", "content": "ho"}', "content"),
-        ('{"recipient": "bob", "content": "\\ud800"}', None),
-        ('{"recipient": "bob", "content": "\\u0000"}', None),
+        ('{"recipient": "bob", "content": "\\ud800"}', "content"),
+        ('{"recipient": "bob", "content": "\\u0000"}', "content"),
     ],
 )
 def test_a_frame_that_is_not_understood_says_where(raw: str, field: str | None) -> None:

@@ -73,7 +73,7 @@ REFUSED = [
     ('{"type": "hello", "position": true}', "position"),
     ('{"type": "hello", "position": 1.0}', "position"),
     ('{"type": "ack"}', "position"),
-    ('{"type": "ack", "position": 9007199254740992}', None),
+    ('{"type": "ack", "position": 9007199254740992}', "position"),
     ('{"type": "send", "recipient": "bob", "content": "hi"}', "client_id"),
     ('{"type": "send", "client_id": "x", "recipient": "bob", "content": "hi"}', "client_id"),
     ('{"type": "ping", "further": 1}', "further"),
