@@ -1,0 +1,291 @@
+"""One device as a state machine: what it has, what it wants, what it says to what it hears. No sockets, no clock.
+
+It does what the contract asks of a client and no more. A hole in its log is the server's to fill, unasked: the device
+waits, and never reconnects because of one, so that nothing is healed here that is broken there.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from prove import wire
+from prove.cursor import Cursor
+from prove.history import (
+    Acked,
+    Answered,
+    Changing,
+    Closed,
+    Fulfilled,
+    Heard,
+    Opened,
+    Reading,
+    Record,
+    Refused,
+    Reloaded,
+    Strange,
+    Tried,
+    Welcomed,
+    person_of,
+)
+from prove.outbox import Job, Kind, Outbox
+from prove.wire import JSON, Frame, Message
+
+# Asking again cannot help; everything else is tried again.
+FINAL_CODES = {"invalid", "not_found", "conflict", "forbidden", "too_large", "unsupported_media_type"}
+RETRY_SECONDS = 0.5
+MOST_OWN = 32
+
+
+class Device:
+    """See the module. Names: `p017/2` is the second device of `p017`."""
+
+    def __init__(self, name: str, record: Record, *, resumes_from: Callable[[Cursor], int] | None = None) -> None:
+        self.name = name
+        self.person = person_of(name)
+        self.cursor: Cursor | None = None
+        self.epoch: str | None = None
+        self.head = 0
+        self.outbox = Outbox()
+        self.welcomed = False
+        self.reload_upto: int | None = None  # after a reset, until the history is loaded again
+        self.asked_ms = 0  # what a bye asked for
+        self.pinged: float | None = None  # since when a pong is due
+        self.own: deque[int] = deque(maxlen=MOST_OWN)
+        self.unread: dict[str, int] = {}
+        self._acked = -1  # on this connection
+        self._count = 0
+        self._record = record
+        self._resumes_from = resumes_from or (lambda cursor: cursor.upto)
+
+    # --- The connection ---
+
+    def hello(self, token: str | None = None) -> JSON:
+        """The first frame of a connection."""
+        self.welcomed, self._acked, self.asked_ms, self.pinged = False, -1, 0, None
+        position = None if self.cursor is None else self._resumes_from(self.cursor)
+        self._record(Opened(device=self.name, position=position))
+        return {"type": "hello", "token": token, "position": position, "epoch": self.epoch, "device": self.name}
+
+    def lost(self, code: int | None = None, reason: str = "") -> None:
+        """The connection is gone; what it owed an answer for is open again."""
+        self.welcomed = False
+        self.outbox.lose("v1")
+        self._record(Closed(device=self.name, code=code, reason=reason))
+
+    def hear(self, raw: bytes | str, now: float) -> None:
+        """One frame of the server."""
+        try:
+            frame = wire.decode_frame(raw)
+        except msgspec.DecodeError as error:
+            text = raw if isinstance(raw, str) else raw.decode(errors="replace")
+            self.note(f"{error}: {text[:400]}")
+            return
+        self.take(frame, now)
+
+    def take(self, frame: Frame, now: float) -> None:
+        """The same, decoded."""
+        match frame:
+            case wire.Welcome():
+                self._begin(frame)
+            case wire.Sent():
+                self._answered(frame.client_id, "v1", frame.message, frame.duplicate, frame.position)
+            case wire.Done():
+                self._fulfilled(frame.ref)
+            case wire.Error():
+                self._refused(frame.ref or "", frame.code, frame.detail, now + (frame.retry_after or RETRY_SECONDS))
+            case wire.Pong() | wire.Heartbeat():
+                self.head = max(self.head, frame.position)
+                self.pinged = self.pinged if isinstance(frame, wire.Heartbeat) else None
+            case wire.Bye():
+                self.asked_ms = frame.resume_after_ms
+            case wire.Typing() | wire.Presence():
+                pass
+            case _:
+                self._told(frame)
+
+    def ping(self, now: float) -> JSON | None:
+        """Ask for the head, unless an answer is due already. Whoever asks MUST send it."""
+        if not self.welcomed or self.pinged is not None:
+            return None
+        self.pinged = now
+        return {"type": "ping", "ref": "ping"}
+
+    def waits_since(self) -> float | None:
+        """Since when the server owes an answer on this connection; None: it owes none."""
+        owed = [since for since in (self.outbox.oldest("v1"), self.pinged) if since is not None]
+        return min(owed, default=None)
+
+    def note(self, text: str) -> None:
+        """Something that must not happen to a client."""
+        self._record(Strange(device=self.name, text=text))
+
+    def due(self, now: float) -> list[Job]:
+        """The jobs that should be sent now."""
+        return self.outbox.due(now) if self.welcomed else []
+
+    def say(self, job: Job, via: str, now: float) -> JSON:
+        """Send a job, for the first time or again: its frame."""
+        job.via = via
+        self.outbox.start(job, now)
+        self._record(self._intent(job))
+        return job.frame()
+
+    @property
+    def has_everything(self) -> bool:
+        """Connected, without a hole up to the head that is known, and nothing left to ask for or to acknowledge."""
+        if not self.welcomed or self.cursor is None or self.cursor.has_gap or self.cursor.upto < self.head:
+            return False
+        return not len(self.outbox) and not self._owes_ack() and self.pinged is None
+
+    def ack(self) -> JSON | None:
+        """What there is to acknowledge on this connection, if anything. Whoever asks MUST send it."""
+        if self.cursor is None or not self._owes_ack():
+            return None
+        self._acked = self.cursor.upto
+        self._record(Acked(device=self.name, position=self._acked))
+        return {"type": "ack", "ref": "ack", "position": self._acked}
+
+    def reloaded(self, messages: list[Message]) -> None:
+        """The history was loaded again, after the reset."""
+        assert self.reload_upto is not None  # noqa: S101 - only a reset asks for it
+        self._record(Reloaded(device=self.name, position=self.reload_upto, messages=messages))
+        self.reload_upto = None
+
+    # --- Calls instead of frames ---
+
+    def answered_call(self, job: Job, status: int, body: bytes, now: float, wait: float = RETRY_SECONDS) -> None:
+        """The answer to a job that went by REST; status 0: there was none."""
+        if status in (200, 201, 204):
+            if job.kind is Kind.SEND:
+                self._answered(job.ref, "rest", wire.decode_message(body), duplicate=status == 200)
+            else:
+                self._fulfilled(job.ref)
+        elif status == 0:
+            self.outbox.postpone(job.ref, now + wait)
+        else:
+            code, detail = _problem(body)
+            self._refused(job.ref, code or str(status), detail, now + wait)
+
+    # --- Wishes ---
+
+    def wish_send(self, recipient: str, content: str, client_id: str, ttl: int | None = None) -> None:
+        """Send a message, whatever it takes."""
+        fields: JSON = {"client_id": client_id, "recipient": recipient, "content": content}
+        if ttl is not None:
+            fields["ttl_seconds"] = ttl
+        self.outbox.add(Job(Kind.SEND, client_id, fields))
+
+    def wish_edit(self, message_id: int, content: str) -> None:
+        """Another text for an own message."""
+        self.outbox.add(Job(Kind.EDIT, self._name("edit"), {"id": message_id, "content": content}))
+
+    def wish_delete(self, message_id: int) -> None:
+        """Take an own message back."""
+        if message_id in self.own:
+            self.own.remove(message_id)
+        self.outbox.add(Job(Kind.DELETE, self._name("delete"), {"id": message_id}))
+
+    def wish_read(self, peer: str) -> None:
+        """Say that everything that has come from `peer` was read."""
+        self.outbox.add(Job(Kind.READ, self._name("read"), {"peer": peer, "up_to": self.unread.pop(peer)}))
+
+    # --- Within ---
+
+    def _owes_ack(self) -> bool:
+        if self.cursor is None or not self.welcomed or self.reload_upto is not None:
+            return False
+        return self.cursor.upto > self._acked
+
+    def _begin(self, welcome: wire.Welcome) -> None:
+        self._record(
+            Welcomed(device=self.name, outcome=welcome.outcome, position=welcome.position, epoch=welcome.epoch)
+        )
+        self.head = max(self.head, welcome.position)
+        self.epoch = welcome.epoch
+        if self.cursor is None:
+            self.cursor = Cursor(welcome.position)
+        elif welcome.outcome == "reset":
+            # What is loaded holds at least everything up to this head; what follows comes as events.
+            self.cursor = Cursor(welcome.position)
+            self.reload_upto = welcome.position
+        self.welcomed = True
+
+    def _told(self, told: wire.Told) -> None:
+        self._record(Heard(device=self.name, told=told))
+        self._have(told.position)
+        match told:
+            case wire.MessageTold(message=message) if message.recipient == self.person != message.sender:
+                self.unread[message.sender] = max(message.id, self.unread.get(message.sender, 0))
+            case wire.DeletedTold(id=gone) | wire.ExpiredTold(id=gone) if gone in self.own:
+                self.own.remove(gone)
+
+    def _have(self, position: int) -> None:
+        if self.cursor is not None:
+            self.cursor.add(position)
+        self.head = max(self.head, position)
+
+    def _answered(
+        self, client_id: str, via: str, message: Message, duplicate: bool, position: int | None = None
+    ) -> None:
+        self._record(
+            Answered(
+                device=self.name,
+                client_id=client_id,
+                via=via,
+                message=message,
+                duplicate=duplicate,
+                position=position,
+            )
+        )
+        if position is not None:
+            self._have(position)
+        job = self.outbox.finish(client_id)
+        if job is not None and "ttl_seconds" not in job.fields:
+            self.own.append(message.id)
+
+    def _fulfilled(self, ref: str | None) -> None:
+        if job := self.outbox.finish(ref):
+            self._record(Fulfilled(device=self.name, ref=job.ref))
+
+    def _refused(self, ref: str, code: str, detail: str, until: float) -> None:
+        final = code in FINAL_CODES
+        self._record(Refused(device=self.name, ref=ref, code=code, detail=detail[:200], final=final))
+        if final:
+            self.outbox.finish(ref)
+        else:
+            self.outbox.postpone(ref, until)
+
+    def _intent(self, job: Job) -> Tried | Changing | Reading:
+        fields = job.fields
+        if job.kind is Kind.SEND:
+            ttl = fields.get("ttl_seconds")
+            return Tried(
+                device=self.name,
+                client_id=job.ref,
+                recipient=str(fields["recipient"]),
+                content=str(fields["content"]),
+                via=job.via,
+                ttl=None if ttl is None else int(ttl),
+            )
+        if job.kind is Kind.READ:
+            up_to = int(fields["up_to"] or 0)
+            return Reading(device=self.name, ref=job.ref, peer=str(fields["peer"]), up_to=up_to, via=job.via)
+        content = None if job.kind is Kind.DELETE else str(fields["content"])
+        return Changing(device=self.name, ref=job.ref, id=int(fields["id"] or 0), content=content, via=job.via)
+
+    def _name(self, kind: str) -> str:
+        """A `ref` that no other device uses, so that histories are easy to read."""
+        self._count += 1
+        return f"{kind} {self._count} {self.name}"
+
+
+def _problem(body: bytes) -> tuple[str, str]:
+    """Code and detail of problem details; empty when it is none."""
+    try:
+        problem = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return "", ""
+    if not isinstance(problem, dict):
+        return "", ""
+    return str(problem.get("code", "")), str(problem.get("detail", ""))

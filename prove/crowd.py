@@ -1,0 +1,151 @@
+"""Everybody: the people, their devices, what they write to whom. One ticker drives all devices."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from functools import partial
+from random import Random
+
+from prove.api import Account, Api
+from prove.client import Device
+from prove.history import Record, Strange
+from prove.sockets import Line
+
+TICK_SECONDS = 0.1
+SECOND_DEVICE_SHARE = 0.25
+FRIENDS = 4
+TTL_SHARE = 0.03
+MOST_TTL_SECONDS = 4
+OWN_NOTE_SHARE = 0.02
+MOST_LENGTH = 600
+WORDS = (
+    "olá",
+    "va",
+    "你好",
+    "мир",
+    "👋🏽",
+    "naïve",
+    "\\ \" ' < &",
+    "\u202e",
+    "e\u0301",
+    "👩\u200d🚀",
+    "tab\tline\nend",
+)
+SIGN_INS_AT_ONCE = 8
+
+
+def people_of(clients: int, random: Random) -> dict[str, list[str]]:
+    """So many devices in all; some people have two."""
+    people: dict[str, list[str]] = {}
+    left = clients
+    while left > 0:
+        count = 2 if left > 1 and random.random() < SECOND_DEVICE_SHARE else 1
+        name = f"person{len(people) + 1:03}"
+        people[name] = [f"{name}/{n}" for n in range(1, count + 1)]
+        left -= count
+    return people
+
+
+def friends_of(people: Sequence[str], index: int) -> list[str]:
+    """Whom somebody writes to: those around them, so that talks have two sides."""
+    around = (*range(-FRIENDS // 2, 0), *range(1, FRIENDS // 2 + 1))
+    return sorted({people[(index + step) % len(people)] for step in around} - {people[index]}) or [people[index]]
+
+
+def text(random: Random, number: int) -> str:
+    """A content that no other message has."""
+    words = random.choices(WORDS, k=random.randint(1, 12))
+    long = "x" * random.randrange(MOST_LENGTH) if random.random() < 0.2 else ""
+    return f"{number} {' '.join(words)}{long}."
+
+
+class Crowd:
+    """The lines of all devices, and the load. `rate`: wishes a second, all together."""
+
+    def __init__(self, api: Api, people: dict[str, list[str]], record: Record, random: Random, rate: float) -> None:
+        names = list(people)
+        self.people = names
+        self.friends = {name: friends_of(names, index) for index, name in enumerate(names)}
+        self.wishing = False
+        self.lines: list[Line] = []
+        self.accounts: dict[str, Account] = {}
+        self._api = api
+        self._random = random
+        self._count = 0
+        for name, devices in people.items():
+            for each in devices:
+                account = Account(api, name, each, partial(_note, record, each))
+                self.accounts.setdefault(name, account)
+                self.lines.append(Line(Device(each, record), account, api, random))
+        self._pause = len(self.lines) / rate
+
+    async def sign_up(self) -> None:
+        """Accounts for all people, sessions for all devices."""
+        bound = asyncio.Semaphore(SIGN_INS_AT_ONCE)
+
+        async def sign_in(line: Line) -> None:
+            async with bound:
+                await line.account.sign_in()
+
+        async def register(name: str) -> None:
+            async with bound:
+                await self._api.register(name)
+
+        await asyncio.gather(*(register(name) for name in self.people))
+        await asyncio.gather(*(sign_in(line) for line in self.lines))
+
+    async def live(self) -> None:
+        """Keep all devices connected and talking, until it is cancelled. A fault of the program ends it."""
+        async with asyncio.TaskGroup() as group:
+            for line in self.lines:
+                group.create_task(line.run())
+            group.create_task(self._tick())
+            group.create_task(self._renew())
+
+    def begin(self) -> None:
+        """From now on people have wishes."""
+        self.wishing = True
+        now = time.monotonic()
+        for line in self.lines:
+            line.next_wish = now + self._random.uniform(0, self._pause)
+
+    async def _tick(self) -> None:
+        while True:
+            now = time.monotonic()
+            for line in self.lines:
+                if self.wishing and now >= line.next_wish:
+                    line.next_wish = now + self._random.expovariate(1 / self._pause)
+                    self._wish(line.device)
+                line.tick(now)
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def _renew(self) -> None:
+        while True:
+            for line in self.lines:
+                await line.renew()
+            await asyncio.sleep(1)
+
+    def _wish(self, device: Device) -> None:
+        """One of the things that people do. Also while they are not connected: then it waits."""
+        if device.unread and self._random.random() < 0.4:
+            device.wish_read(self._random.choice(list(device.unread)))
+        self._count += 1
+        roll = self._random.random()
+        if device.own and roll < 0.1:
+            device.wish_edit(self._random.choice(device.own), text(self._random, self._count))
+        elif device.own and roll < 0.15:
+            device.wish_delete(self._random.choice(device.own))
+        else:
+            to = device.person if self._random.random() < OWN_NOTE_SHARE else self._friend(device.person)
+            ttl = self._random.randint(1, MOST_TTL_SECONDS) if self._random.random() < TTL_SHARE else None
+            client_id = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+            device.wish_send(to, text(self._random, self._count), client_id, ttl)
+
+    def _friend(self, person: str) -> str:
+        return self._random.choice(self.friends[person])
+
+
+def _note(record: Record, device: str, text: str) -> None:
+    """Something that must not happen to a device."""
+    record(Strange(device=device, text=text))

@@ -1,0 +1,1 @@
+"""The rules of the checker: each a question to the facts, its answer the faults."""

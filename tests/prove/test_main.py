@@ -1,0 +1,41 @@
+"""The command line says what it found, shows it, and exits accordingly."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from prove.__main__ import main
+from prove.history import Entry, History
+from tests.prove.damage import DAMAGES, true_history
+
+
+def keep(directory: Path, entries: Sequence[Entry]) -> str:
+    history = History(directory)
+    for entry in entries:
+        history.record(entry)
+    history.close()
+    return str(directory)
+
+
+def test_a_true_history_exits_with_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check", keep(tmp_path, true_history())]) == 0
+    assert "No promise was broken" in capsys.readouterr().out
+
+
+def test_a_violation_exits_with_one_and_shows_its_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entries = list(true_history())
+    DAMAGES["a text is changed on its way"][1](entries)
+    assert main(["--check", keep(tmp_path, entries)]) == 1
+    told = capsys.readouterr().out
+    assert "contents intact" in told
+    assert "'something else'" in told
+    assert '"what":"heard"' in told.partition("Evidence")[2]
+
+
+@pytest.mark.parametrize("wrong", [["--only", "earthquake"], ["--clients", "many"]])
+def test_a_wrong_argument_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(wrong)
+    assert ended.value.code == 2
+    assert wrong[0] in capsys.readouterr().err

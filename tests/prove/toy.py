@@ -1,0 +1,354 @@
+"""A server of messages in one page: what the contract promises, and, where it is told so, one of the classic bugs.
+
+Two instances share a log. What one commits the other hears from a bus that delays, reorders, doubles and drops; a
+sweep fills the holes. Chance decides at each step what happens next, so a seed is an interleaving.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from prove import wire
+from prove.client import Device
+from prove.history import Began, Drained, Entry, Listed, Logged, Unfinished
+from prove.outbox import Kind
+from prove.wire import JSON, Message, Talk, Told
+
+PUBLISH_BEFORE_COMMIT = "publish before commit"
+HIGHEST_SEEN = "cursor of highest seen"
+NO_DEDUPE = "no dedupe"
+READ_BEFORE_SUBSCRIBE = "read before subscribe"
+LOST_SWEEP = "lost sweep"
+BUGS = (PUBLISH_BEFORE_COMMIT, HIGHEST_SEEN, NO_DEDUPE, READ_BEFORE_SUBSCRIBE, LOST_SWEEP)
+EPOCH = "e1"
+
+
+@dataclass
+class Row:
+    """A stored message."""
+
+    message: Message
+    deleted: bool = False
+
+
+@dataclass
+class Connection:
+    """A socket: two queues, and what the server believes to have given."""
+
+    device: Device
+    instance: int
+    inbox: deque[JSON] = field(default_factory=deque)
+    outbox: deque[wire.Frame] = field(default_factory=deque)
+    joined: bool = False
+    given: set[int] = field(default_factory=set)
+    upto: int = 0
+
+
+class World:
+    """The server, its clients, and everything between them."""
+
+    def __init__(self, seed: int, bug: str = "", people: int = 3) -> None:
+        self.random = Random(seed)
+        self.bug = bug
+        self.entries: list[Entry] = []
+        names = {f"p{n}": [f"p{n}/1", f"p{n}/2"] if n == 0 else [f"p{n}/1"] for n in range(people)}
+        self.entries.append(Began(seed=seed, seconds=0, people=names))
+        self.devices = [Device(name, self.entries.append) for each in names.values() for name in each]
+        self.people = list(names)
+        self.logs: dict[str, list[tuple[Any, ...]]] = {person: [] for person in names}
+        self.rows: dict[int, Row] = {}
+        self.ids: dict[tuple[str, str], tuple[int, int]] = {}
+        self.receipts: dict[tuple[str, str, str], int] = {}
+        self.bus: list[tuple[int, str, int, Told]] = []
+        self.connections: dict[str, Connection] = {}
+        self.next_id = 0
+        self.count = 0
+
+    # --- Chance ---
+
+    def run(self, steps: int = 400) -> list[Entry]:
+        """So many steps of trouble, then peace, then the end of the history."""
+        for _ in range(steps):
+            step = self.random.choices(
+                (
+                    self.wish,
+                    self.pump,
+                    self.serve,
+                    self.listen,
+                    self.carry,
+                    self.connect,
+                    self.cut,
+                    self.kill,
+                    self.sweep,
+                ),
+                (14, 25, 25, 25, 14, 8, 2, 0.5, 3),
+            )[0]
+            step()
+        whole = any(self.settle() for _ in range(60))
+        self.finish(whole)
+        return self.entries
+
+    def settle(self) -> bool:
+        """A round of peace; whether nothing is left to do."""
+        for device in self.devices:
+            if device.name not in self.connections:
+                self.connect(device)
+            self.pump(device)
+        for connection in list(self.connections.values()):
+            while connection.inbox:
+                self.serve(connection)
+        while self.bus:
+            self.carry()
+        self.sweep()
+        for connection in list(self.connections.values()):
+            while connection.outbox:
+                self.listen(connection)
+        return all(
+            device.has_everything and device.cursor.upto == len(self.logs[device.person]) for device in self.devices
+        )
+
+    def finish(self, whole: bool) -> None:
+        self.entries.append(Drained(whole=whole, seconds=1.0))
+        for device in self.devices:
+            self.entries += [Unfinished(device=device.name, ref=job.ref, kind=job.kind.value) for job in device.outbox]
+        for person, log in self.logs.items():
+            events = [self.show(person, position) for position in range(1, len(log) + 1)]
+            self.entries.append(Logged(person=person, position=len(log), epoch=EPOCH, events=events))
+            listed = [row.message for row in self.rows.values() if self.is_of(row, person) and not row.deleted]
+            listed.sort(key=lambda message: -message.id)
+            talks = {}
+            for message in listed:
+                talks.setdefault(message.recipient if message.sender == person else message.sender, message)
+            shown = [Talk(peer, message) for peer, message in talks.items()]
+            self.entries.append(Listed(person=person, messages=listed, talks=shown))
+
+    def connected(self) -> Connection | None:
+        return self.random.choice(list(self.connections.values())) if self.connections else None
+
+    # --- Clients ---
+
+    def wish(self) -> None:
+        device = self.random.choice(self.devices)
+        self.count += 1
+        roll = self.random.random()
+        if roll < 0.7 or not device.own:
+            device.wish_send(self.random.choice(self.people), f"text {self.count}", f"c{self.count}")
+        elif roll < 0.85:
+            device.wish_edit(self.random.choice(device.own), f"edited {self.count}")
+        elif roll < 0.95:
+            device.wish_delete(self.random.choice(device.own))
+        if device.unread and self.random.random() < 0.5:
+            device.wish_read(self.random.choice(list(device.unread)))
+
+    def connect(self, device: Device | None = None) -> None:
+        device = device or self.random.choice(self.devices)
+        if device.name in self.connections:
+            return
+        connection = Connection(device, self.random.randrange(2))
+        self.connections[device.name] = connection
+        connection.inbox.append(device.hello())
+
+    def pump(self, device: Device | None = None) -> None:
+        device = device or self.random.choice(self.devices)
+        connection = self.connections.get(device.name)
+        for job in device.due(0):
+            if connection is not None and self.random.random() < 0.8:
+                connection.inbox.append(device.say(job, "v1", 0))
+                continue
+            frame = device.say(job, "rest", 0)
+            answer = self.act(device.person, frame, self.random.randrange(2))
+            if answer is None or self.random.random() < 0.2:
+                device.answered_call(job, 0, b"", 0, 0)
+            elif isinstance(answer, wire.Sent):
+                status = 200 if answer.duplicate else 201
+                device.answered_call(job, status, wire.encode(_json(answer.message)), 0)
+            elif isinstance(answer, wire.Done):
+                device.answered_call(job, 204, b"", 0)
+            else:
+                device.answered_call(job, 404, b'{"code":"not_found"}', 0)
+        if connection is not None and (frame := device.ack()):
+            connection.inbox.append(frame)
+
+    def listen(self, connection: Connection | None = None) -> None:
+        connection = connection or self.connected()
+        if connection is not None and connection.outbox:
+            connection.device.take(connection.outbox.popleft(), 0)
+
+    # --- Trouble ---
+
+    def cut(self, connection: Connection | None = None) -> None:
+        connection = connection or self.connected()
+        if connection is None:
+            return
+        del self.connections[connection.device.name]
+        for frame in [frame for frame in connection.inbox if self.random.random() < 0.5]:
+            if frame["type"] not in ("hello", "ack") and connection.joined:
+                self.act(connection.device.person, frame, connection.instance)
+        connection.device.lost()
+
+    def kill(self) -> None:
+        dead = self.random.randrange(2)
+        for connection in [each for each in self.connections.values() if each.instance == dead]:
+            self.cut(connection)
+        self.bus = [item for item in self.bus if item[0] != dead]
+
+    def carry(self) -> None:
+        """The bus delivers something, or drops it, or delivers it and keeps it."""
+        if not self.bus:
+            return
+        item = self.bus.pop(self.random.randrange(len(self.bus)))
+        instance, person, position, told = item
+        if self.random.random() < 0.15:
+            return
+        if self.random.random() < 0.1:
+            self.bus.append(item)
+        self.deliver(instance, person, position, told)
+
+    # --- The server ---
+
+    def serve(self, connection: Connection | None = None) -> None:
+        """One frame of one connection."""
+        connection = connection or self.connected()
+        if connection is None or not connection.inbox:
+            return
+        frame = connection.inbox.popleft()
+        person = connection.device.person
+        if frame["type"] == "hello":
+            self.attach(connection, frame)
+        elif frame["type"] == "ack":
+            self.acked(person, int(frame["position"] or 0), connection.instance)
+        elif (answer := self.act(person, frame, connection.instance, connection)) is not None:
+            connection.outbox.append(answer)
+
+    def attach(self, connection: Connection, hello: JSON) -> None:
+        person = connection.device.person
+        log = self.logs[person]
+        start = len(log) if hello["position"] is None else int(hello["position"] or 0)
+        outcome = "live" if hello["position"] is None else "recovered"
+        connection.outbox.append(wire.Welcome(person, len(log), EPOCH, outcome, 5))
+        connection.upto = start
+        found = [self.show(person, position) for position in range(start + 1, len(log) + 1)]
+        if self.bug == READ_BEFORE_SUBSCRIBE:
+            for _ in range(self.random.randrange(4)):  # what happens meanwhile nobody hears
+                self.serve(self.connected())
+            connection.upto = len(log)
+        connection.joined = True
+        for told in found:
+            self.give(connection, told)
+
+    def act(
+        self, person: str, frame: JSON, instance: int, connection: Connection | None = None
+    ) -> wire.Sent | wire.Done | wire.Error | None:
+        """Do what a frame asks for. None: no answer."""
+        ref = str(frame["ref"])
+        if frame["type"] == Kind.SEND:
+            return self.send(person, frame, instance, connection)
+        if frame["type"] == Kind.READ:
+            self.receipt("read", person, str(frame["peer"]), int(frame["up_to"] or 0), instance)
+            return wire.Done(ref)
+        row = self.rows.get(int(frame["id"] or 0))
+        if row is None or row.deleted or row.message.sender != person:
+            return wire.Error("not_found", "There is no such message.", ref)
+        if frame["type"] == Kind.EDIT:
+            row.message = _replace(row.message, content=str(frame["content"]), edited_at="later")
+            self.append(row, "edited", instance)
+        else:
+            row.deleted = True
+            self.append(row, "deleted", instance)
+        return wire.Done(ref)
+
+    def send(self, person: str, frame: JSON, instance: int, connection: Connection | None) -> wire.Sent | None:
+        key = (person, str(frame["client_id"]))
+        if key in self.ids and self.bug != NO_DEDUPE:
+            message_id, position = self.ids[key]
+            row = self.rows[message_id]
+            shown = _replace(row.message, content="") if row.deleted else row.message
+            return wire.Sent(key[1], shown, position, True, key[1])
+        self.next_id += 1
+        recipient = str(frame["recipient"])
+        message = Message(self.next_id, person, recipient, str(frame["content"]), f"t{self.next_id}", key[1])
+        row = Row(message)
+        if self.bug == PUBLISH_BEFORE_COMMIT and self.random.random() < 0.1:
+            for each in {person, recipient}:  # and the commit fails
+                self.publish(
+                    each, len(self.logs[each]) + 1, wire.MessageTold(len(self.logs[each]) + 1, message), instance
+                )
+            return None
+        self.rows[message.id] = row
+        position = len(self.logs[person]) + 1
+        self.ids[key] = (message.id, position)
+        if connection is not None:
+            connection.given.add(position)
+        self.append(row, "message", instance)
+        return wire.Sent(key[1], message, position, False, key[1])
+
+    def append(self, row: Row, kind: str, instance: int) -> None:
+        for person in sorted({row.message.sender, row.message.recipient}):
+            self.log(person, (kind, row.message.id), instance)
+
+    def log(self, person: str, what: tuple[Any, ...], instance: int) -> None:
+        self.logs[person].append(what)
+        position = len(self.logs[person])
+        self.publish(person, position, self.show(person, position), instance)
+
+    def publish(self, person: str, position: int, told: Told, instance: int) -> None:
+        self.deliver(instance, person, position, told)
+        self.bus.append((1 - instance, person, position, told))
+
+    def acked(self, person: str, position: int, instance: int) -> None:
+        newest: dict[str, int] = {}
+        for kind, *rest in self.logs[person][:position]:
+            if kind == "message" and self.rows[rest[0]].message.recipient == person:
+                newest[self.rows[rest[0]].message.sender] = rest[0]
+        for sender, message_id in newest.items():
+            self.receipt("delivered", person, sender, message_id, instance)
+
+    def receipt(self, kind: str, by: str, peer: str, up_to: int, instance: int) -> None:
+        if self.receipts.get((kind, by, peer), 0) < up_to and by != peer:
+            self.receipts[kind, by, peer] = up_to
+            self.log(peer, ("receipt", kind, by, by, up_to), instance)
+
+    def show(self, person: str, position: int) -> Told:
+        """What stands at this position, as it is now."""
+        kind, *rest = self.logs[person][position - 1]
+        if kind == "receipt":
+            return wire.ReceiptTold(position, *rest)
+        row = self.rows[rest[0]]
+        if row.deleted:
+            peer = row.message.recipient if row.message.sender == person else row.message.sender
+            return wire.DeletedTold(position, row.message.id, peer)
+        made = wire.MessageTold if kind == "message" else wire.EditedTold
+        return made(position, row.message)
+
+    def deliver(self, instance: int, person: str, position: int, told: Told) -> None:
+        for connection in self.connections.values():
+            if connection.instance == instance and connection.device.person == person and connection.joined:
+                self.give(connection, told)
+
+    def give(self, connection: Connection, told: Told) -> None:
+        position = told.position
+        seen = max(connection.given, default=connection.upto) if self.bug == HIGHEST_SEEN else connection.upto
+        if position > seen and position not in connection.given:
+            connection.given.add(position)
+            connection.outbox.append(told)
+
+    def sweep(self) -> None:
+        if self.bug == LOST_SWEEP:
+            return
+        for connection in self.connections.values():
+            if connection.joined:
+                person = connection.device.person
+                for position in range(connection.upto + 1, len(self.logs[person]) + 1):
+                    self.give(connection, self.show(person, position))
+
+    def is_of(self, row: Row, person: str) -> bool:
+        return person in (row.message.sender, row.message.recipient)
+
+
+def _replace(message: Message, **fields: str) -> Message:
+    return Message(**{name: fields.get(name, getattr(message, name)) for name in message.__struct_fields__})
+
+
+def _json(message: Message) -> JSON:
+    return {name: getattr(message, name) for name in message.__struct_fields__}
