@@ -115,6 +115,7 @@ class Websocket(_Section):
     sockets_per_user: Annotated[int, within(1, 1000)] = 20
     ping_seconds: Annotated[int, within(1, 3600)] = 25
     ping_timeout_seconds: Annotated[int, within(1, 3600)] = 20
+    heartbeat_seconds: Annotated[int, within(1, 3600)] = 25
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -2,17 +2,21 @@
 
 import asyncio
 import functools
+import logging
+import os
 import secrets
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from actions.errors import TryLater
+from actions.errors import Refused, TryLater
 from actions.lru import Lru
 from crypto.at_rest import ConversationKey
 from crypto.keyring import Keys
-from models.db import Database
+from models.db import Database, Unavailable
 from models.sessions import Session
 from models.users import User
 from models.writer import Writer
@@ -20,6 +24,8 @@ from realtime.buckets import Buckets
 from realtime.bus import Bus
 from realtime.connection import Connection
 from realtime.hub import Hub
+
+log = logging.getLogger("recado.app")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,6 +38,7 @@ REMEMBER_SESSIONS = 5_000
 # Longer than any query takes: one that was under way when a session ended must not bring it back.
 REMEMBER_ENDED = 600_000
 LARGEST_ID = 2**53 - 1
+HASHING_NICENESS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +76,14 @@ class Caller:
     username: str
     session_id: int
     origin: Origin
+    until: int | None = None  # seconds since the epoch: when the access token ends that was shown
 
 
 class Hashing:
     """The threads that hash passwords, apart from all others; a bound on how many may wait."""
 
     def __init__(self, *, threads: int, most_waiting: int) -> None:
-        self._pool: Executor = ThreadPoolExecutor(threads, thread_name_prefix="recado-hash")
+        self._pool: Executor = ThreadPoolExecutor(threads, thread_name_prefix="recado-hash", initializer=_step_back)
         self._room = threads + most_waiting
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -94,6 +102,12 @@ class Hashing:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _step_back() -> None:
+    """Let the loop go first where cores are few: on Linux a thread has a niceness of its own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HASHING_NICENESS)
+
+
 @dataclass(slots=True)
 class App:
     """Everything an action may reach."""
@@ -109,7 +123,11 @@ class App:
     policy: Policy
     clock: Callable[[], int]
     leaving: bool = False  # set when the process has been told to stop
+    epoch: str | None = None  # of the log, once it was asked for
+    repaired: int = 0  # events that the log had to bring, because the bus did not
     attached: set[Connection] = field(default_factory=set)
+    filling: set[Connection] = field(default_factory=set)
+    acks: dict[int, tuple[Caller, int]] = field(default_factory=dict)  # by session: what waits to be acknowledged
     background: set[asyncio.Future[None]] = field(default_factory=set)
     people: Lru[str, User] = field(init=False)
     sessions: Lru[int, Session] = field(init=False)
@@ -124,6 +142,20 @@ class App:
         self.ended = Lru(most=MOST_REMEMBERED, keep=REMEMBER_ENDED, clock=self.clock)
         self.current_keys = Lru(most=MOST_REMEMBERED, keep=REMEMBER_KEYS, clock=self.clock)
         self.conversation_keys = Lru(most=MOST_REMEMBERED, keep=REMEMBER_KEYS, clock=self.clock)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside everything else; the end of the process waits for it."""
+        task = asyncio.ensure_future(self._beside(work))
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+
+    async def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except (Refused, Unavailable) as error:
+            log.warning("not done", extra={"task": str(work), "reason": type(error).__name__})
+        except Exception as error:  # noqa: BLE001 - nobody waits for it
+            log.error("a task failed", extra={"task": str(work), "reason": type(error).__name__})
 
 
 def new_id() -> int:

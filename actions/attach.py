@@ -1,14 +1,15 @@
-"""A socket comes and goes: hold live frames, join the bus, look at the session once more, go live.
+"""A socket comes and goes: hold live frames, join the bus, read what was missed, go live.
 
 Subscribe before you read: what is published from the moment of joining on is held for the connection
-and given when it goes live, so nothing falls between the handshake and the first frame.
+and given when it goes live, less what was read from the log meanwhile, so nothing falls in between.
 """
 
-import asyncio
-
 import models.sessions
+import models.timelines
+from actions import events, repair
 from actions.app import App, Caller
 from actions.errors import TooMany, Unauthenticated
+from actions.events import Standing
 from realtime.connection import Connection
 
 ROOM_AGAIN_SECONDS = 30.0
@@ -20,9 +21,13 @@ async def attach(app: App, caller: Caller, connection: Connection) -> None:
     Raises `TooMany` when the person has as many sockets here as they may, `Unauthenticated` when the
     session has ended meanwhile. Whatever happens, `detach` MUST follow.
     """
+    connection.hold()
+    # Read before joining: what a connection without a position of its own may count as known.
+    state = await models.timelines.state(app.db, caller.user_id)
+    # From the count to the joining nothing waits, so that many who come at once keep to the bound.
     if len(app.hub.connections_of(caller.user_id)) >= app.policy.sockets_per_user:
         raise TooMany("Too many connections of one person.", retry_after=ROOM_AGAIN_SECONDS)
-    connection.hold()
+    connection.head = state.position
     app.attached.add(connection)
     app.hub.join(connection)
     await app.bus.join(caller.user_id)
@@ -32,12 +37,33 @@ async def attach(app: App, caller: Caller, connection: Connection) -> None:
         raise Unauthenticated("Sign in again.")
 
 
+def go_live(app: App, connection: Connection) -> None:
+    """Begin without a position of one's own: everything since the attaching is new, and all before it is known."""
+    connection.given.begin(connection.head)
+    connection.release()
+    # What was published after the head was read and before the bus was joined is in the log alone.
+    app.spawn(repair.catch_up(app, connection))
+
+
+async def resume(app: App, caller: Caller, *, position: int | None, epoch: str | None) -> Standing:
+    """Where the caller's log stands, asked after the attaching; tell the client, then call `recover`."""
+    return await events.standing(app, caller.user_id, position=position, epoch=epoch)
+
+
+async def recover(app: App, connection: Connection, standing: Standing, position: int | None) -> None:
+    """Give what was missed behind `position` if it can be told, then go live."""
+    recovered = standing.outcome == "recovered" and position is not None
+    connection.head = max(connection.head, standing.position)
+    connection.given.begin(position if recovered and position is not None else standing.position)
+    if recovered:
+        await repair.fill(app, connection)
+    connection.release()
+
+
 def detach(app: App, connection: Connection) -> None:
     """Undo `attach`; harmless when it was undone before, or never done."""
     if connection not in app.attached:
         return
     app.attached.discard(connection)
     app.hub.leave(connection)
-    leaving = asyncio.ensure_future(app.bus.leave(connection.user_id))
-    app.background.add(leaving)
-    leaving.add_done_callback(app.background.discard)
+    app.spawn(app.bus.leave(connection.user_id))

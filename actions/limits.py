@@ -27,6 +27,7 @@ LOGIN_NAME = _rule("login.name", burst=200, each=20.0)
 # By person.
 SEND = _rule("send.person", burst=600, each=0.02)
 READ = _rule("read.person", burst=600, each=0.05)
+TYPING = _rule("typing.pair", burst=2, each=2.0)
 TICKET = _rule("ticket.person", burst=60, each=1.0)
 
 
@@ -40,6 +41,11 @@ async def spend_here(app: App, rule: Rule, key: str | int) -> None:
     """The same from this instance's own bucket: a send never waits for Redis."""
     if app.policy.limits_enabled:
         _refuse(await app.here.spend(str(key), rule))
+
+
+async def has_room(app: App, rule: Rule, key: str | int) -> bool:
+    """The same for what may be dropped in silence."""
+    return not app.policy.limits_enabled or await app.here.spend(str(key), rule) == 0
 
 
 def _refuse(wait: float) -> None:

@@ -7,13 +7,14 @@ the commit, not on whoever waits: a sender who goes away takes nothing back.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID, uuid4
 
 import models.conversations
 import models.messages
+import models.receipts
 import models.users
 from actions import accounts, conversation_keys, limits
 from actions.app import App, Caller
@@ -25,6 +26,7 @@ from crypto.at_rest import ConversationKey, Place
 from crypto.errors import Tampered
 from models.db import Unavailable
 from models.messages import Page, StoredMessage
+from models.receipts import Seen, Times
 from models.users import User
 from models.writer import Draft, Full, Missing, Stored
 from realtime.events import Message, MessageSent
@@ -56,6 +58,9 @@ class Sent:
     duplicate: bool
 
 
+Answering = Callable[[Sent], None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Accepted:
     """A message between its acceptance and its commit."""
@@ -65,6 +70,7 @@ class _Accepted:
     recipient: User
     wanted: Outgoing
     draft: Draft
+    answer: Answering | None
 
 
 Sending = asyncio.Future[Sent]
@@ -75,8 +81,11 @@ async def send(app: App, caller: Caller, wanted: Outgoing) -> Sent:
     return await (await submit(app, caller, wanted))
 
 
-async def submit(app: App, caller: Caller, wanted: Outgoing) -> Sending:
+async def submit(app: App, caller: Caller, wanted: Outgoing, answer: Answering | None = None) -> Sending:
     """Check, seal and queue one message; the future is done when it is durable, in the order of the calls.
+
+    `answer` is called with a durable message before it is published: what it gives to a connection stands
+    for the event there.
 
     Raises, or the future does: `Invalid`, `NotFound` (no such recipient), `Conflict` (the `client_id` with another
     body), `TooMany`, `TryLater` (nothing is known to be stored: send it again with the same `client_id`).
@@ -87,7 +96,7 @@ async def submit(app: App, caller: Caller, wanted: Outgoing) -> Sending:
     if recipient is None:
         raise NotFound("There is no such recipient.")
     key = await conversation_keys.current(app, conversation_keys.pair_of(caller.user_id, recipient.id))
-    accepted = _Accepted(app, caller, recipient, wanted, _draft(app, caller, recipient, key, wanted))
+    accepted = _Accepted(app, caller, recipient, wanted, _draft(app, caller, recipient, key, wanted), answer)
     try:
         written = app.writer.add(accepted.draft)
     except Full as error:
@@ -97,11 +106,16 @@ async def submit(app: App, caller: Caller, wanted: Outgoing) -> Sending:
     return sending
 
 
-def _check(app: App, wanted: Outgoing) -> None:
-    if not wanted.content.strip():
+def check_content(app: App, content: str) -> None:
+    """`Invalid` for a text that cannot be a message."""
+    if not content.strip():
         raise Invalid.field("content", "empty", "The message is empty.")
-    if len(wanted.content) > app.policy.max_length:
+    if len(content) > app.policy.max_length:
         raise Invalid.field("content", "too_long", f"A message has at most {app.policy.max_length} characters.")
+
+
+def _check(app: App, wanted: Outgoing) -> None:
+    check_content(app, wanted.content)
     ttl = wanted.ttl_seconds
     if ttl is not None and not 1 <= ttl <= app.policy.max_ttl_seconds:
         raise Invalid.field("ttl_seconds", "out_of_range", f"Between 1 and {app.policy.max_ttl_seconds} seconds.")
@@ -134,9 +148,11 @@ def _committed(accepted: _Accepted, sending: Sending, written: "asyncio.Future[S
         repeat = asyncio.ensure_future(_repeat(accepted, stored.duplicate))
         repeat.add_done_callback(partial(_settle_from, sending))
         return
-    message = _shown(accepted, stored.message_id)
-    accepted.app.bus.publish(stored.positions, MessageSent(message))
-    _settle(sending, Sent(message, stored.positions[0][1], duplicate=False))
+    sent = Sent(_shown(accepted, stored.message_id), stored.positions[0][1], duplicate=False)
+    if accepted.answer is not None:
+        accepted.answer(sent)
+    accepted.app.bus.publish(stored.positions, MessageSent(sent.message))
+    _settle(sending, sent)
 
 
 def _shown(accepted: _Accepted, message_id: int) -> Message:
@@ -222,7 +238,7 @@ async def list_own(
     conversation_id = await models.conversations.id_of_pair(app.db, pair)
     if conversation_id is None:
         return []
-    stored = await models.messages.within(app.db, conversation_id, page, app.clock())
+    stored = await models.messages.within(app.db, conversation_id, (caller.user_id, other.id), page, app.clock())
     return await present(app, caller.user_id, stored)
 
 
@@ -241,13 +257,27 @@ async def present(app: App, reader_id: int, stored: Sequence[StoredMessage]) -> 
     So does what was brought to somebody it does not name, as by a row that makes them a member.
     """
     theirs = [message for message in stored if reader_id in conversation_keys.people_of(message)]
-    keys = await conversation_keys.of_messages(app, theirs)
     people = {user_id for message in stored for user_id in conversation_keys.people_of(message)}
-    names = await models.users.names_of(app.db, sorted(people))
-    return [_present(message, keys, names) for message in stored]
+    keys, names, seen = await asyncio.gather(
+        conversation_keys.of_messages(app, theirs),
+        models.users.names_of(app.db, sorted(people)),
+        models.receipts.of_messages(app.db, [_seen(message) for message in theirs if _is_told(message, reader_id)]),
+    )
+    return [_present(message, keys, names, seen.get(_seen(message), (None, None))) for message in stored]
 
 
-def _present(message: StoredMessage, keys: dict[KeyName, ConversationKey], names: dict[int, str]) -> Message:
+def _is_told(message: StoredMessage, reader_id: int) -> bool:
+    """Whether receipts for it are the reader's to see: the sender's, of what went to somebody else."""
+    return message.sender_id == reader_id and message.recipient_id not in (None, reader_id)
+
+
+def _seen(message: StoredMessage) -> Seen:
+    return (message.conversation_id, message.recipient_id, message.id)
+
+
+def _present(
+    message: StoredMessage, keys: dict[KeyName, ConversationKey], names: dict[int, str], seen: Times
+) -> Message:
     content = _open(message, keys.get(conversation_keys.name_of(message)))
     sender, recipient = names.get(message.sender_id, ""), names.get(message.recipient_id, "")
     try:
@@ -260,6 +290,8 @@ def _present(message: StoredMessage, keys: dict[KeyName, ConversationKey], names
             client_id=str(UUID(bytes=message.client_id)) if message.client_made else None,
             expires_at=when_known(message.expires_at),
             edited_at=when_known(message.edited_at),
+            delivered_at=when_known(seen[0]),
+            read_at=when_known(seen[1]),
         )
     except (ValueError, OverflowError, OSError):
         log.error("message does not open", extra={"message_id": message.id, "reason": "impossible values"})

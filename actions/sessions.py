@@ -112,7 +112,7 @@ async def authenticate(app: App, token: str, origin: Origin) -> Caller:
     if claims.generation > session.confirmed:
         await models.sessions.confirm(app.db, session.id, claims.generation)
         app.sessions.drop(session.id)
-    return Caller(session.user_id, session.username, session.id, origin)
+    return Caller(session.user_id, session.username, session.id, origin, claims.expires_at)
 
 
 async def end(app: App, caller: Caller) -> None:

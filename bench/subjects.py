@@ -132,4 +132,4 @@ def recado(
         **({"REDIS_URL": redis_url} if redis_url else {}),
         **(settings or {}),
     }
-    return Subject(title, [sys.executable, str(ROOT / program)], home, "plain", environment, cores)
+    return Subject(title, [sys.executable, str(ROOT / program)], home, "v1", environment, cores)

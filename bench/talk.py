@@ -234,4 +234,6 @@ async def connect(
         websocket_handshake_timeout=CONNECT_SECONDS,
         **options,
     )
+    if dialect.opening is not None:
+        transport.send(WSMsgType.TEXT, dialect.opening)
     return transport

@@ -52,6 +52,7 @@ class Doorway:
     cookie_days: int
     ping_seconds: int
     ping_timeout_seconds: int
+    heartbeat_seconds: int
     # How often each route gave each status: (method, route, status).
     answers: Counter[tuple[str, str, int]] = field(default_factory=Counter)
 

@@ -1,17 +1,18 @@
 """Send a message, list one's own, read one."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
-from actions import messages
+from actions import changes, messages
 from actions.errors import NotFound
 from handlers.operation import Answer, Call
 
 MOST_IN_PAGE = 500
+MOST_DIGITS = 16  # of an id below 2^53
 MessageId = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 
@@ -22,6 +23,12 @@ class Send(msgspec.Struct, frozen=True):
     content: Annotated[str, Meta(examples=["hi"], extra_json_schema={"minLength": 1})]
     client_id: UUID | None = None
     ttl_seconds: Annotated[int, Meta(extra_json_schema={"minimum": 1})] | None = None
+
+
+class NewText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Another text for a message."""
+
+    content: str
 
 
 class MessagesQuery(msgspec.Struct, frozen=True, rename={"peer": "with"}):
@@ -59,10 +66,25 @@ async def list_own(call: Call[None, MessagesQuery]) -> Answer:
 
 async def read_one(call: Call[None, None]) -> Answer:
     """Read one message."""
+    return Answer(await messages.read_one(call.app, call.caller, _id(call)))
+
+
+async def edit(call: Call[NewText, None]) -> Answer:
+    """Give an own message another text."""
+    return Answer(await changes.edit(call.app, call.caller, _id(call), call.body.content))
+
+
+async def delete(call: Call[None, None]) -> Answer:
+    """Take an own message back."""
+    await changes.delete(call.app, call.caller, _id(call))
+    return Answer(status=204)
+
+
+def _id(call: Call[Any, Any]) -> int:
     text = call.path["message_id"]
-    if len(text) > 16:  # more digits than any id has
+    if len(text) > MOST_DIGITS:
         raise NotFound("There is no such message.")
-    return Answer(await messages.read_one(call.app, call.caller, int(text)))
+    return int(text)
 
 
 def _next(url: str, query: MessagesQuery, step: dict[str, str | int]) -> str:

@@ -24,7 +24,10 @@ PROBLEMS = {
     429: "Too many requests; see `Retry-After`.",
     503: "Something is busy or out of reach; see `Retry-After`.",
 }
-PATH_PARAMETERS = {"message_id": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}}
+PATH_PARAMETERS: dict[str, dict[str, Any]] = {
+    "username": {"type": "string", "minLength": 1, "maxLength": 32},
+    "message_id": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
+}
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from tornado.web import Application, url
 
 from actions import limits
 from actions.messages import Message
-from handlers import auth, conversations, messages, ops
+from handlers import auth, blocks, conversations, events, messages, ops
 from handlers.base import Absent, Doorway
 from handlers.door import Door
 from handlers.logs import log_request
@@ -65,6 +65,34 @@ OPERATIONS: tuple[Operation, ...] = (
         query=conversations.ConversationsQuery, answers={200: list[conversations.Conversation]}, tags=("messages",),
     ),
     Operation(
+        "PATCH", "/api/messages/{message_id}/", messages.edit, "Give an own message another text",
+        body=messages.NewText, answers={200: Message}, problems=(404, 409), tags=("messages",),
+    ),
+    Operation(
+        "DELETE", "/api/messages/{message_id}/", messages.delete, "Take an own message back",
+        answers={204: None}, problems=(404, 409), tags=("messages",),
+    ),
+    Operation(
+        "POST", "/api/conversations/{username}/read/", conversations.read, "Note what has been read",
+        body=conversations.UpTo, answers={204: None}, problems=(404,), tags=("messages",),
+    ),
+    Operation(
+        "GET", "/api/events/", events.list_own, "List or await what has happened behind a position",
+        query=events.EventsQuery, answers={200: events.Events}, tags=("messages",),
+    ),
+    Operation(
+        "PUT", "/api/blocks/{username}/", blocks.put, "Block a person",
+        answers={204: None}, problems=(404,), tags=("blocks",),
+    ),
+    Operation(
+        "DELETE", "/api/blocks/{username}/", blocks.delete, "Take a block back",
+        answers={204: None}, problems=(404,), tags=("blocks",),
+    ),
+    Operation(
+        "GET", "/api/blocks/", blocks.list_own, "List whom I block",
+        query=blocks.BlocksQuery, answers={200: list[blocks.Blocked]}, tags=("blocks",),
+    ),
+    Operation(
         "GET", "/livez", ops.livez, "Is the process alive?",
         answers={200: ops.Alive}, signed_in=False, tags=("operations",),
     ),
@@ -109,5 +137,6 @@ def _by_path() -> dict[str, dict[str, Operation]]:
 
 
 def _pattern(path: str) -> str:
-    """The path as a regular expression; ids are digits, the last slash may be left out."""
-    return re.sub(r"{(\w+)}", r"(?P<\1>[0-9]+)", path.rstrip("/")) + "/?"
+    """The path as a regular expression; ids are digits, names are anything, the last slash may be left out."""
+    ids = re.sub(r"{(\w+_id)}", r"(?P<\1>[0-9]+)", path.rstrip("/"))
+    return re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", ids) + "/?"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import peewee
 
 from models.db import Database, Engine, Row, as_bytes, execute, fetch, rows_of_marks
-from models.messages import THERE
+from models.messages import THERE, WITHIN_TOLD, WITHIN_WITHHELD
 
 BY_PAIR = (
     "SELECT c.id, c.pair_low, c.pair_high, k.generation, k.master_id, k.wrapped FROM conversations c"
@@ -26,10 +26,20 @@ ADD = (
 )
 ADD_MEMBER = "INSERT INTO members (user_id, conversation_id) VALUES (%s, %s)"
 ADD_KEY = "INSERT INTO conversation_keys (conversation_id, generation, master_id, wrapped) VALUES (%s, %s, %s, %s)"
-# The newest message still there of each conversation of a member: one index look-up for each of them.
+# The newest message still there of each conversation of a member: three index look-ups for each of them.
+PEER = "(SELECT c.pair_low + c.pair_high - own.user_id FROM conversations c WHERE c.id = own.conversation_id)"
+NEWEST_IN = "SELECT (SELECT m.id FROM messages m WHERE {which} AND {there} ORDER BY m.id + 0 DESC LIMIT 1) AS id"
+NEWEST_SEEN = " UNION ALL ".join(
+    NEWEST_IN.format(there=THERE, which=which.replace("%s", "own.conversation_id", 1).replace("%s", whose, 1))
+    for which, whose in (
+        (WITHIN_TOLD, "own.user_id"),
+        (WITHIN_TOLD, PEER),
+        (WITHIN_WITHHELD, "own.user_id"),
+    )
+)
 NEWEST = (
-    "WITH newest AS MATERIALIZED (SELECT (SELECT m.id FROM messages m WHERE m.conversation_id = own.conversation_id"
-    f" AND {THERE} ORDER BY m.id + 0 DESC LIMIT 1) AS id FROM members own WHERE own.user_id = %s)"
+    f"WITH newest AS MATERIALIZED (SELECT (SELECT max(seen.id) FROM ({NEWEST_SEEN}) AS seen) AS id"
+    " FROM members own WHERE own.user_id = %s)"
     " SELECT id FROM newest WHERE id < %s ORDER BY id DESC LIMIT %s"
 )
 ABOVE_ALL = 2**62
@@ -108,7 +118,7 @@ async def id_of_pair(db: Database, pair: tuple[int, int]) -> int | None:
 async def newest_of(db: Database, user_id: int, *, limit: int, before: int | None, now: int) -> list[int]:
     """The last message of each of this person's conversations, newest first; ids below `before`."""
     below = ABOVE_ALL if before is None else before
-    rows = await db.read(fetch, NEWEST, (now, user_id, below, limit))
+    rows = await db.read(fetch, NEWEST, (now, now, now, user_id, below, limit))
     return [int(row[0]) for row in rows]
 
 

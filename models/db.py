@@ -32,6 +32,14 @@ SQLITE_BUSY_SECONDS = 30
 WAL_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 CONNECT_SECONDS = 5
 STATEMENT_MILLISECONDS = 30_000
+SESSION = {
+    "statement_timeout": STATEMENT_MILLISECONDS,
+    "lock_timeout": STATEMENT_MILLISECONDS,
+    # Every list is read in the order of its index. Where two columns depend on one another PostgreSQL expects too
+    # few rows, and would gather and sort all of a long conversation for one page of it.
+    "enable_bitmapscan": "off",
+    "random_page_cost": 1.1,  # there is no turning disk to wait for
+}
 # A server that is gone without a word is noticed by the kernel: nothing else would wake the thread.
 ALIVE = {
     "keepalives_idle": 15,
@@ -170,7 +178,7 @@ def open_engine(url: str) -> Engine:
             pragmas={"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "secure_delete": 1},
         )
     options: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "application_name": "recado", **ALIVE}
-    options["options"] = f"-c statement_timeout={STATEMENT_MILLISECONDS} -c lock_timeout={STATEMENT_MILLISECONDS}"
+    options["options"] = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
     options.update(parse_qsl(parts.query))
     return peewee.PostgresqlDatabase(
         unquote(parts.path[1:]),

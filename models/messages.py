@@ -1,13 +1,15 @@
-"""Messages: sealed bodies and what is needed to find them. A body that is NULL has been deleted or has expired."""
+"""Messages: sealed bodies and what is needed to find them. A body that is NULL has been deleted or has expired.
+
+A message without `recipient_position` was withheld: its recipient blocks its sender and must never learn of it,
+while its sender sees it as any other.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 import peewee
 
-from models import timelines
 from models.db import Database, Engine, Row, as_bytes, fetch, rows_of_marks
-from models.timelines import Entry, Kind
 
 COLUMNS = (
     "m.id, m.conversation_id, m.sender_id, m.recipient_id, m.client_id, m.client_made, m.sent_at, m.expires_at,"
@@ -17,16 +19,19 @@ COLUMNS = (
 SELECT = f"SELECT {COLUMNS} FROM messages m "
 # What may be shown now. `body IS NOT NULL` also chooses the partial indexes.
 THERE = "m.body IS NOT NULL AND (m.expires_at IS NULL OR m.expires_at > %s)"
-ONE = SELECT + f"WHERE m.id = %s AND {THERE} AND (m.sender_id = %s OR m.recipient_id = %s)"
+TOLD = "m.recipient_position IS NOT NULL"
+WITHHELD = "m.recipient_position IS NULL"
+ONE = SELECT + f"WHERE m.id = %s AND {THERE} AND (m.sender_id = %s OR (m.recipient_id = %s AND {TOLD}))"
 SENT = "m.sender_id = %s"
 # Notes to oneself are among what was sent; the index leaves them out too.
-RECEIVED = "m.recipient_id = %s AND m.sender_id <> m.recipient_id"
-WITHIN = "m.conversation_id = %s"
-DUE = (
-    "SELECT id, conversation_id, sender_id, recipient_id FROM messages"
-    " WHERE body IS NOT NULL AND expires_at <= %s ORDER BY expires_at LIMIT %s"
-)
-GONE = "UPDATE messages SET body = NULL WHERE body IS NOT NULL AND expires_at <= %s AND id IN "
+RECEIVED = f"m.recipient_id = %s AND m.sender_id <> m.recipient_id AND {TOLD}"
+# One conversation as one of its people sees it: in each direction, and what of their own was withheld.
+WITHIN_TOLD = f"m.conversation_id = %s AND m.recipient_id = %s AND {TOLD}"
+WITHIN_WITHHELD = f"m.conversation_id = %s AND m.sender_id = %s AND {WITHHELD}"
+
+
+# Which messages, and the values it asks for.
+List = tuple[str, tuple[int, ...]]
 
 
 class Messages(peewee.Model):
@@ -68,7 +73,8 @@ class SealedBody(Protocol):
 class StoredMessage:
     """A message as it is stored; `body` is None when it has been deleted or swept.
 
-    The positions are those at which it was told first; a note to oneself has no second one.
+    The positions are those at which it was told first. A note to oneself has the same twice, and what was
+    withheld from its recipient none for them.
     """
 
     id: int
@@ -113,25 +119,27 @@ async def one_of(db: Database, user_id: int, message_id: int, now: int) -> Store
 
 async def of_user(db: Database, user_id: int, page: Page, now: int) -> list[StoredMessage]:
     """A page of what this person sent or received, newest first."""
-    return await db.read(_of_user, user_id, page, now)
+    return await db.read(_merged, ((SENT, (user_id,)), (RECEIVED, (user_id,))), page, now)
 
 
-def _of_user(engine: Engine, user_id: int, page: Page, now: int) -> list[StoredMessage]:
-    (sent, values), (received, more) = _list(SENT, user_id, page, now), _list(RECEIVED, user_id, page, now)
-    text = (
-        f"SELECT * FROM (SELECT * FROM ({sent}) AS sent UNION ALL SELECT * FROM ({received}) AS received) AS page"
-        f" ORDER BY id {_direction(page)} LIMIT %s"
-    )
-    return _newest_first(fetch(engine, text, (*values, *more, page.limit)))
+async def within(
+    db: Database, conversation_id: int, people: tuple[int, int], page: Page, now: int
+) -> list[StoredMessage]:
+    """A page of a conversation, newest first, as the first of these two people sees it."""
+    reader, _ = people
+    lists = [(WITHIN_TOLD, (conversation_id, person)) for person in sorted(set(people))]
+    return await db.read(_merged, (*lists, (WITHIN_WITHHELD, (conversation_id, reader))), page, now)
 
 
-async def within(db: Database, conversation_id: int, page: Page, now: int) -> list[StoredMessage]:
-    """A page of one conversation, newest first."""
-    return await db.read(_within, conversation_id, page, now)
-
-
-def _within(engine: Engine, conversation_id: int, page: Page, now: int) -> list[StoredMessage]:
-    return _newest_first(fetch(engine, *_list(WITHIN, conversation_id, page, now)))
+def _merged(engine: Engine, lists: tuple[List, ...], page: Page, now: int) -> list[StoredMessage]:
+    """The page that several lists make together; each is read no further than a page."""
+    parts, values = [], []
+    for number, (which, whose) in enumerate(lists):
+        text, more = _list(which, whose, page, now)
+        parts.append(f"SELECT * FROM ({text}) AS list{number}")
+        values += more
+    text = f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS page ORDER BY id {_direction(page)} LIMIT %s"
+    return sorted((from_row(row) for row in fetch(engine, text, (*values, page.limit))), key=lambda each: -each.id)
 
 
 async def by_ids(db: Database, message_ids: list[int]) -> list[StoredMessage]:
@@ -144,13 +152,13 @@ def _by_ids(engine: Engine, message_ids: tuple[int, ...]) -> list[StoredMessage]
     return [from_row(row) for row in fetch(engine, text, message_ids)]
 
 
-def _list(which: str, whose: int, page: Page, now: int) -> tuple[str, list[int]]:
+def _list(which: str, whose: tuple[int, ...], page: Page, now: int) -> tuple[str, list[int]]:
     """The statement that lists one page, and its values.
 
     `id + 0` is what the indexes of the lists hold. Offered the bare id, PostgreSQL may take the primary key for
     a short way to few rows, and read everything that is newer than a list which has grown old.
     """
-    text, values = f"{SELECT}WHERE {which} AND {THERE}", [whose, now]
+    text, values = f"{SELECT}WHERE {which} AND {THERE}", [*whose, now]
     for condition, bound in ((" AND m.id + 0 < %s", page.before), (" AND m.id + 0 > %s", page.after)):
         if bound is not None:
             text, values = text + condition, [*values, bound]
@@ -159,35 +167,3 @@ def _list(which: str, whose: int, page: Page, now: int) -> tuple[str, list[int]]
 
 def _direction(page: Page) -> str:
     return "ASC" if page.after is not None else "DESC"
-
-
-def _newest_first(rows: list[Row]) -> list[StoredMessage]:
-    return sorted((from_row(row) for row in rows), key=lambda message: -message.id)
-
-
-async def sweep(db: Database, *, now: int, limit: int) -> list[Entry]:
-    """Destroy the ciphertext of messages whose time is over, and tell so in both people's timelines.
-
-    Returns the entries written; none means that nothing (more) is due.
-    """
-    return await db.write(_sweep, now, limit)
-
-
-def _sweep(engine: Engine, now: int, limit: int) -> list[Entry]:
-    due = fetch(engine, DUE, (now, limit))
-    if not due:
-        return []
-    heads = timelines.take_heads(engine, {user_id for row in due for user_id in row[2:4] if user_id is not None})
-    text = GONE + rows_of_marks(1, len(due)) + " RETURNING id"
-    gone = {row[0] for row in fetch(engine, text, (now, *(row[0] for row in due)))}
-    entries = []
-    for message_id, conversation_id, sender_id, recipient_id in due:
-        if message_id not in gone:
-            continue  # another instance was faster
-        for user_id in sorted({sender_id, recipient_id} & heads.keys()):
-            heads[user_id] += 1
-            entries.append(Entry(user_id, heads[user_id], Kind.EXPIRED, conversation_id, sender_id, message_id, now))
-    if entries:
-        timelines.insert(engine, entries)
-        timelines.move_heads(engine, {entry.user_id: heads[entry.user_id] for entry in entries})
-    return entries

@@ -2,6 +2,7 @@
 
 Whoever appends MUST hold the heads of all people concerned, taken in the order of their ids, until
 the commit: that is what makes positions follow commit order and keeps two instances from a deadlock.
+What is old is forgotten from the low end: everything up to a head's `floor` is gone, nothing above it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,9 +12,34 @@ from typing import NamedTuple
 
 import peewee
 
-from models.db import Engine, execute, fetch, is_postgres, rows_of_marks
+from models import messages
+from models.db import Database, Engine, Row, execute, fetch, is_postgres, rows_of_marks
+from models.messages import StoredMessage
 
-INSERT = "INSERT INTO timelines (user_id, position, kind, conversation_id, actor_id, message_id, at) VALUES "
+COLUMNS = "user_id, position, kind, conversation_id, actor_id, message_id, at"
+INSERT = f"INSERT INTO timelines ({COLUMNS}) VALUES "
+AFTER = (
+    "SELECT t.user_id, t.position, t.kind, t.conversation_id, t.actor_id, t.message_id, t.at, c.pair_low, c.pair_high,"
+    f" {messages.COLUMNS} FROM timelines t LEFT JOIN conversations c ON c.id = t.conversation_id"
+    " LEFT JOIN messages m ON m.id = t.message_id WHERE t.user_id = %s AND t.position > %s"
+    " ORDER BY t.position LIMIT %s"
+)
+HEADS = "SELECT user_id, position FROM heads WHERE user_id IN "
+TAKE = "SELECT user_id, position, blocks FROM heads WHERE user_id IN "
+STATE = "SELECT position, floor, acked FROM heads WHERE user_id = %s"
+# People in the order of their ids, and when the lowest event was that is kept of each.
+OLDEST = (
+    "SELECT h.user_id, (SELECT t.at FROM timelines t WHERE t.user_id = h.user_id AND t.position = h.floor + 1)"
+    " FROM heads h WHERE h.user_id > %s ORDER BY h.user_id LIMIT %s"
+)
+FIRST_KEPT = (
+    "SELECT position FROM timelines WHERE user_id = %s AND position > %s AND position <= %s AND at >= %s"
+    " ORDER BY position LIMIT 1"
+)
+DROP = "DELETE FROM timelines WHERE user_id = %s AND position > %s AND position <= %s"
+RAISE_FLOOR = "UPDATE heads SET floor = %s WHERE user_id = %s"
+MOST_PEOPLE = 500
+MOST_DROPPED = 1_000
 
 
 class Kind(IntEnum):
@@ -43,6 +69,19 @@ class Timelines(peewee.Model):
         primary_key = peewee.CompositeKey("user_id", "position")
 
 
+class Heads(peewee.Model):
+    """Where a person's log stands, and the lock of whoever appends to it."""
+
+    user_id = peewee.BigIntegerField(primary_key=True)
+    position = peewee.BigIntegerField()
+    acked = peewee.BigIntegerField(default=0)
+    floor = peewee.BigIntegerField(default=0)
+    blocks = peewee.BigIntegerField(default=0)
+
+    class Meta:
+        legacy_table_names = False
+
+
 class Entry(NamedTuple):
     """A row of a timeline."""
 
@@ -55,16 +94,117 @@ class Entry(NamedTuple):
     at: int
 
 
+class Told(NamedTuple):
+    """An event with what it speaks of: the two people of the conversation, the message as it is now."""
+
+    entry: Entry
+    pair: tuple[int, int]
+    message: StoredMessage | None
+
+
+class State(NamedTuple):
+    """The newest position, the highest that is forgotten, and the highest that a device has acknowledged."""
+
+    position: int
+    floor: int
+    acked: int
+
+
+async def after(db: Database, user_id: int, *, position: int, limit: int) -> list[Told]:
+    """What was told to this person behind `position`, oldest first.
+
+    When the first one is not the very next, what lies between has been forgotten meanwhile.
+    """
+    return [_told(row) for row in await db.read(fetch, AFTER, (user_id, position, limit))]
+
+
+def _told(row: Row) -> Told:
+    width = len(Entry._fields)
+    low, high, *message = row[width:]
+    return Told(
+        Entry(*row[:width]),
+        (low, high) if low is not None else (0, 0),
+        messages.from_row(tuple(message)) if message[0] is not None else None,
+    )
+
+
+async def heads_of(db: Database, user_ids: Sequence[int]) -> dict[int, int]:
+    """The newest position of each of these people, as far as they exist."""
+    return await db.read(_heads_of, tuple(user_ids)) if user_ids else {}
+
+
+def _heads_of(engine: Engine, user_ids: tuple[int, ...]) -> dict[int, int]:
+    heads: dict[int, int] = {}
+    for start in range(0, len(user_ids), MOST_PEOPLE):
+        some = user_ids[start : start + MOST_PEOPLE]
+        heads.update(fetch(engine, HEADS + rows_of_marks(1, len(some)), some))
+    return heads
+
+
+async def state(db: Database, user_id: int) -> State:
+    """Where this person's log stands; all 0 for nobody."""
+    rows = await db.read(fetch, STATE, (user_id,))
+    return State(*rows[0]) if rows else State(0, 0, 0)
+
+
+async def forget(db: Database, *, before: int, limit: int) -> int:
+    """Drop events older than `before` from the low end of each timeline; returns how many, about `limit` at most.
+
+    Fewer than `limit` means that nothing (more) is old. In short transactions: nobody waits long for a head.
+    """
+    dropped = last = 0
+    while dropped < limit:
+        people = await db.read(fetch, OLDEST, (last, MOST_PEOPLE))
+        for user_id in (row[0] for row in people if row[1] is not None and row[1] < before):
+            dropped += await _forget_all_of(db, user_id, before, limit - dropped)
+        if len(people) < MOST_PEOPLE:
+            break
+        last = people[-1][0]
+    return dropped
+
+
+async def _forget_all_of(db: Database, user_id: int, before: int, limit: int) -> int:
+    dropped = 0
+    while dropped < limit:
+        most = min(limit - dropped, MOST_DROPPED)
+        step = await db.write(_forget, user_id, before, most)
+        dropped += step
+        if step < most:
+            break
+    return dropped
+
+
+def _forget(engine: Engine, user_id: int, before: int, most: int) -> int:
+    head = take_heads(engine, [user_id]).get(user_id, 0)
+    # Read under the lock: another instance may have forgotten meanwhile.
+    floor = fetch(engine, STATE, (user_id,))[0][1] if head else 0
+    up_to = min(floor + most, head)
+    kept = fetch(engine, FIRST_KEPT, (user_id, floor, up_to, before))
+    up_to = kept[0][0] - 1 if kept else up_to
+    if up_to > floor:
+        execute(engine, DROP, (user_id, floor, up_to))
+        execute(engine, RAISE_FLOOR, (up_to, user_id))
+    return int(up_to - floor)
+
+
 def take_heads(engine: Engine, user_ids: Iterable[int]) -> dict[int, int]:
     """Lock the heads of these people until the commit and return their positions.
 
     A person who does not exist (any more) is missing in the answer.
     """
+    return take_heads_and_blocking(engine, user_ids)[0]
+
+
+def take_heads_and_blocking(engine: Engine, user_ids: Iterable[int]) -> tuple[dict[int, int], set[int]]:
+    """The same, and those of these people who block anybody."""
     wanted = sorted(set(user_ids))
-    text = "SELECT user_id, position FROM heads WHERE user_id IN " + rows_of_marks(1, len(wanted)) + " ORDER BY user_id"
+    if not wanted:
+        return {}, set()
+    text = TAKE + rows_of_marks(1, len(wanted)) + " ORDER BY user_id"
     if is_postgres(engine):
         text += " FOR UPDATE"
-    return dict(fetch(engine, text, wanted))
+    rows = fetch(engine, text, wanted)
+    return {row[0]: row[1] for row in rows}, {row[0] for row in rows if row[2]}
 
 
 def move_heads(engine: Engine, heads: dict[int, int]) -> None:
@@ -77,3 +217,43 @@ def insert(engine: Engine, entries: Sequence[Entry]) -> None:
     """Write these events; their positions were taken under the lock of `take_heads`."""
     text = INSERT + rows_of_marks(len(entries), 7)
     execute(engine, text, list(chain.from_iterable(entries)))
+
+
+def append(
+    engine: Engine,
+    heads: dict[int, int],
+    kind: Kind,
+    conversation_id: int,
+    actor_id: int,
+    message_id: int,
+    at: int,
+    people: Iterable[int] | None = None,
+) -> list[Entry]:
+    """Tell something to each of `people` (all in `heads`, whose locks are held); moves `heads` on."""
+    entries = place(heads, kind, conversation_id, actor_id, message_id, at, people)
+    record(engine, entries)
+    return entries
+
+
+def place(
+    heads: dict[int, int],
+    kind: Kind,
+    conversation_id: int,
+    actor_id: int,
+    message_id: int,
+    at: int,
+    people: Iterable[int] | None = None,
+) -> list[Entry]:
+    """The entries of `append`, to be written together with others by `record`; moves `heads` on."""
+    entries = []
+    for user_id in sorted(heads if people is None else people):
+        heads[user_id] += 1
+        entries.append(Entry(user_id, heads[user_id], kind, conversation_id, actor_id, message_id, at))
+    return entries
+
+
+def record(engine: Engine, entries: Sequence[Entry]) -> None:
+    """Write what was placed, in the order of placing, and move the heads in the database."""
+    if entries:
+        insert(engine, entries)
+        move_heads(engine, {entry.user_id: entry.position for entry in entries})

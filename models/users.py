@@ -11,6 +11,8 @@ from models.db import Database, Engine, execute, fetch, rows_of_marks
 COLUMNS = "id, name, key, password, disabled_at"
 BY_KEY = f"SELECT {COLUMNS} FROM users WHERE key = %s"
 BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = %s"
+FLAGS = "SELECT receipts, presence FROM users WHERE id = %s"
+SET_FLAGS = "UPDATE users SET receipts = coalesce(%s, receipts), presence = coalesce(%s, presence) WHERE id = %s"
 EXISTS = "SELECT 1 FROM users WHERE key = %s"
 
 
@@ -113,6 +115,17 @@ async def names_of(db: Database, user_ids: Sequence[int]) -> dict[int, str]:
 async def set_password(db: Database, user_id: int, password: str) -> None:
     """Replace the password hash."""
     await db.write(execute, "UPDATE users SET password = %s WHERE id = %s", (password, user_id))
+
+
+async def flags(db: Database, user_id: int) -> tuple[bool, bool]:
+    """Whether this person wants receipts, and to be seen online."""
+    rows = await db.read(fetch, FLAGS, (user_id,))
+    return (bool(rows[0][0]), bool(rows[0][1])) if rows else (False, False)
+
+
+async def set_flags(db: Database, user_id: int, *, receipts: bool | None = None, presence: bool | None = None) -> None:
+    """Change what this person wants; None leaves it as it is."""
+    await db.write(execute, SET_FLAGS, (receipts, presence, user_id))
 
 
 async def head(db: Database, user_id: int) -> int:

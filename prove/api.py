@@ -162,6 +162,11 @@ async def whole_log(api: Api, token: str) -> tuple[Page, list[wire.Told]]:
         after = max(told.position for told in page.events)
 
 
+async def head_of(api: Api, token: str) -> int:
+    """How far the log goes."""
+    return wire.decode_page(await _read(api, "/api/events/?after=0&limit=1", token)).position
+
+
 async def whole_list(api: Api, token: str) -> list[Message]:
     """Every message, newest first, page after page."""
     found: list[Message] = []

@@ -14,25 +14,21 @@ from prove.cursor import Cursor
 from prove.history import (
     Acked,
     Answered,
-    Changing,
     Closed,
     Fulfilled,
     Heard,
     Opened,
-    Reading,
     Record,
     Refused,
     Reloaded,
     Strange,
-    Tried,
     Welcomed,
     person_of,
 )
+from prove.jobs import FINAL_CODES, intent, problem
 from prove.outbox import Job, Kind, Outbox
 from prove.wire import JSON, Frame, Message
 
-# Asking again cannot help; everything else is tried again.
-FINAL_CODES = {"invalid", "not_found", "conflict", "forbidden", "too_large", "unsupported_media_type"}
 RETRY_SECONDS = 0.5
 MOST_OWN = 32
 
@@ -51,6 +47,7 @@ class Device:
         self.reload_upto: int | None = None  # after a reset, until the history is loaded again
         self.asked_ms = 0  # what a bye asked for
         self.pinged: float | None = None  # since when a pong is due
+        self.hello_refused = False
         self.own: deque[int] = deque(maxlen=MOST_OWN)
         self.unread: dict[str, int] = {}
         self._acked = -1  # on this connection
@@ -63,9 +60,11 @@ class Device:
     def hello(self, token: str | None = None) -> JSON:
         """The first frame of a connection."""
         self.welcomed, self._acked, self.asked_ms, self.pinged = False, -1, 0, None
+        self.hello_refused = False
         position = None if self.cursor is None else self._resumes_from(self.cursor)
         self._record(Opened(device=self.name, position=position))
-        return {"type": "hello", "token": token, "position": position, "epoch": self.epoch, "device": self.name}
+        device = {"device": self.name, "ref": "hello"}
+        return {"type": "hello", "token": token, "position": position, "epoch": self.epoch, **device}
 
     def lost(self, code: int | None = None, reason: str = "") -> None:
         """The connection is gone; what it owed an answer for is open again."""
@@ -90,13 +89,13 @@ class Device:
                 self._begin(frame)
             case wire.Sent():
                 self._answered(frame.client_id, "v1", frame.message, frame.duplicate, frame.position)
-            case wire.Done():
-                self._fulfilled(frame.ref)
             case wire.Error():
+                self.hello_refused = self.hello_refused or frame.ref == "hello"
                 self._refused(frame.ref or "", frame.code, frame.detail, now + (frame.retry_after or RETRY_SECONDS))
-            case wire.Pong() | wire.Heartbeat():
+            case wire.Pong():
+                self._ponged(frame)
+            case wire.Heartbeat():
                 self.head = max(self.head, frame.position)
-                self.pinged = self.pinged if isinstance(frame, wire.Heartbeat) else None
             case wire.Bye():
                 self.asked_ms = frame.resume_after_ms
             case wire.Typing() | wire.Presence():
@@ -124,12 +123,15 @@ class Device:
         """The jobs that should be sent now."""
         return self.outbox.due(now) if self.welcomed else []
 
-    def say(self, job: Job, via: str, now: float) -> JSON:
-        """Send a job, for the first time or again: its frame."""
+    def say(self, job: Job, via: str, now: float) -> list[JSON]:
+        """Send a job, for the first time or again: its frames.
+
+        A reading has no answer when all is well; the ping behind it, which is answered in its turn, tells.
+        """
         job.via = via
         self.outbox.start(job, now)
-        self._record(self._intent(job))
-        return job.frame()
+        self._record(intent(self.name, job))
+        return [job.frame(), {"type": "ping", "ref": _behind(job)}] if job.kind is Kind.READ else [job.frame()]
 
     @property
     def has_everything(self) -> bool:
@@ -164,7 +166,7 @@ class Device:
         elif status == 0:
             self.outbox.postpone(job.ref, now + wait)
         else:
-            code, detail = _problem(body)
+            code, detail = problem(body)
             self._refused(job.ref, code or str(status), detail, now + wait)
 
     # --- Wishes ---
@@ -175,6 +177,12 @@ class Device:
         if ttl is not None:
             fields["ttl_seconds"] = ttl
         self.outbox.add(Job(Kind.SEND, client_id, fields))
+
+    @property
+    def changeable(self) -> list[int]:
+        """Own messages of which no change waits for its answer: two at a time could not be told apart."""
+        waiting = {job.fields.get("id") for job in self.outbox}
+        return [message_id for message_id in self.own if message_id not in waiting]
 
     def wish_edit(self, message_id: int, content: str) -> None:
         """Another text for an own message."""
@@ -217,8 +225,31 @@ class Device:
         match told:
             case wire.MessageTold(message=message) if message.recipient == self.person != message.sender:
                 self.unread[message.sender] = max(message.id, self.unread.get(message.sender, 0))
-            case wire.DeletedTold(id=gone) | wire.ExpiredTold(id=gone) if gone in self.own:
-                self.own.remove(gone)
+            case wire.EditedTold(message=message):
+                self._changed(Kind.EDIT, message.id, message.content)
+            case wire.DeletedTold(id=gone) | wire.ExpiredTold(id=gone):
+                self._changed(Kind.DELETE, gone)
+                if gone in self.own:
+                    self.own.remove(gone)
+
+    def _changed(self, kind: Kind, message_id: int, content: str | None = None) -> None:
+        """The event is the answer to whoever asked for it."""
+        for job in self.outbox:
+            if (
+                job.kind is kind
+                and job.tries
+                and (job.fields["id"], job.fields.get("content")) == (message_id, content)
+            ):
+                self._fulfilled(job.ref)
+
+    def _ponged(self, pong: wire.Pong) -> None:
+        self.head = max(self.head, pong.position)
+        if pong.ref == "ping":
+            self.pinged = None
+        for job in self.outbox:
+            # Not one that was refused meanwhile.
+            if job.kind is Kind.READ and job.in_flight and pong.ref == _behind(job):
+                self._fulfilled(job.ref)
 
     def _have(self, position: int) -> None:
         if self.cursor is not None:
@@ -256,36 +287,12 @@ class Device:
         else:
             self.outbox.postpone(ref, until)
 
-    def _intent(self, job: Job) -> Tried | Changing | Reading:
-        fields = job.fields
-        if job.kind is Kind.SEND:
-            ttl = fields.get("ttl_seconds")
-            return Tried(
-                device=self.name,
-                client_id=job.ref,
-                recipient=str(fields["recipient"]),
-                content=str(fields["content"]),
-                via=job.via,
-                ttl=None if ttl is None else int(ttl),
-            )
-        if job.kind is Kind.READ:
-            up_to = int(fields["up_to"] or 0)
-            return Reading(device=self.name, ref=job.ref, peer=str(fields["peer"]), up_to=up_to, via=job.via)
-        content = None if job.kind is Kind.DELETE else str(fields["content"])
-        return Changing(device=self.name, ref=job.ref, id=int(fields["id"] or 0), content=content, via=job.via)
-
     def _name(self, kind: str) -> str:
         """A `ref` that no other device uses, so that histories are easy to read."""
         self._count += 1
         return f"{kind} {self._count} {self.name}"
 
 
-def _problem(body: bytes) -> tuple[str, str]:
-    """Code and detail of problem details; empty when it is none."""
-    try:
-        problem = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return "", ""
-    if not isinstance(problem, dict):
-        return "", ""
-    return str(problem.get("code", "")), str(problem.get("detail", ""))
+def _behind(job: Job) -> str:
+    """The `ref` of the ping behind this very try."""
+    return f"{job.ref} {job.tries}"

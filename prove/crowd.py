@@ -15,6 +15,9 @@ from prove.sockets import Line
 TICK_SECONDS = 0.1
 SECOND_DEVICE_SHARE = 0.25
 FRIENDS = 4
+READ_SHARE = 0.4
+EDIT_SHARE = 0.1
+DELETE_SHARE = 0.05
 TTL_SHARE = 0.03
 MOST_TTL_SECONDS = 4
 OWN_NOTE_SHARE = 0.02
@@ -128,14 +131,15 @@ class Crowd:
 
     def _wish(self, device: Device) -> None:
         """One of the things that people do. Also while they are not connected: then it waits."""
-        if device.unread and self._random.random() < 0.4:
+        if device.unread and self._random.random() < READ_SHARE:
             device.wish_read(self._random.choice(list(device.unread)))
         self._count += 1
         roll = self._random.random()
-        if device.own and roll < 0.1:
-            device.wish_edit(self._random.choice(device.own), text(self._random, self._count))
-        elif device.own and roll < 0.15:
-            device.wish_delete(self._random.choice(device.own))
+        own = device.changeable if roll < EDIT_SHARE + DELETE_SHARE else []
+        if own and roll < EDIT_SHARE:
+            device.wish_edit(self._random.choice(own), text(self._random, self._count))
+        elif own:
+            device.wish_delete(self._random.choice(own))
         else:
             to = device.person if self._random.random() < OWN_NOTE_SHARE else self._friend(device.person)
             ttl = self._random.randint(1, MOST_TTL_SECONDS) if self._random.random() < TTL_SHARE else None

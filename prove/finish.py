@@ -2,23 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TypeVar
 
-from prove.api import Api, talks, whole_list, whole_log
+from prove.api import Api, head_of, talks, whole_list, whole_log
 from prove.crowd import MOST_TTL_SECONDS, Crowd
 from prove.history import Drained, Entry, Listed, Logged, Record, Unfinished
 from prove.rules.changes import EXPIRY_SECONDS
-from prove.sockets import Line
 
 # All that is to expire has, before anybody looks.
 CALM_SECONDS = MOST_TTL_SECONDS + EXPIRY_SECONDS
 ROUND_SECONDS = 1.0
 CALM_ROUNDS = 2
 READS_AT_ONCE = 8
-MOST_READINGS = 5
+
+T = TypeVar("T")
 
 
-async def drain(crowd: Crowd, most_seconds: float) -> float | None:
+async def drain(crowd: Crowd, api: Api, most_seconds: float) -> float | None:
     """Wait until all devices are connected, have everything and owe nothing; how long it took, None: too long.
 
     Nobody is helped: what a device lacks, the server must fill by itself.
@@ -29,7 +30,7 @@ async def drain(crowd: Crowd, most_seconds: float) -> float | None:
         for line in crowd.lines:
             line.ping()
         await asyncio.sleep(ROUND_SECONDS)
-        if not all(line.device.has_everything for line in crowd.lines):
+        if not await _all_whole(crowd, api):
             calm = 0
             continue
         calm += 1
@@ -40,34 +41,46 @@ async def drain(crowd: Crowd, most_seconds: float) -> float | None:
 
 
 async def tell_the_end(crowd: Crowd, api: Api, record: Record, took: float | None, most_seconds: float) -> None:
-    """Read all logs and lists, again until no device has less than they say, and record them."""
+    """Record what is still unanswered, and the whole truth: all logs and lists."""
     record(Drained(whole=took is not None, seconds=round(most_seconds if took is None else took, 2)))
     for line in crowd.lines:
         for job in line.device.outbox:
             record(Unfinished(device=line.device.name, ref=job.ref, kind=job.kind.value))
-    entries: list[Entry] = []
-    for _ in range(MOST_READINGS):
-        entries = await _everything(crowd, api)
-        heads = {each.person: each.position for each in entries if isinstance(each, Logged)}
-        if all(_upto(line) >= heads[line.device.person] for line in crowd.lines):
-            break
-        await asyncio.sleep(ROUND_SECONDS)
-    for entry in entries:
-        record(entry)
-
-
-async def _everything(crowd: Crowd, api: Api) -> list[Entry]:
-    bound = asyncio.Semaphore(READS_AT_ONCE)
 
     async def read(person: str) -> list[Entry]:
-        async with bound:
-            token = await crowd.accounts[person].token()
-            page, events = await whole_log(api, token)
-            messages, peers = await whole_list(api, token), await talks(api, token)
-            log = Logged(person=person, position=page.position, epoch=page.epoch, events=events)
-            return [log, Listed(person=person, messages=messages, talks=peers)]
+        token = await crowd.accounts[person].token()
+        page, events = await whole_log(api, token)
+        messages, peers = await whole_list(api, token), await talks(api, token)
+        log = Logged(person=person, position=page.position, epoch=page.epoch, events=events)
+        return [log, Listed(person=person, messages=messages, talks=peers)]
 
-    return [entry for pair in await asyncio.gather(*map(read, crowd.people)) for entry in pair]
+    for entries in await _for_each(crowd.people, read):
+        for entry in entries:
+            record(entry)
+
+
+async def _all_whole(crowd: Crowd, api: Api) -> bool:
+    """Whether everybody has everything, by the heads that the API tells, not by what their sockets know."""
+    if not all(line.device.has_everything for line in crowd.lines):
+        return False
+    heads = await _for_each(crowd.people, lambda person: _head(crowd, api, person))
+    for line in crowd.lines:
+        line.device.head = max(line.device.head, heads[crowd.people.index(line.device.person)])
+    return all(line.device.has_everything for line in crowd.lines)
+
+
+async def _head(crowd: Crowd, api: Api, person: str) -> int:
+    return await head_of(api, await crowd.accounts[person].token())
+
+
+async def _for_each(people: Sequence[str], read: Callable[[str], Coroutine[None, None, T]]) -> list[T]:
+    bound = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def one(person: str) -> T:
+        async with bound:
+            return await read(person)
+
+    return await asyncio.gather(*map(one, people))
 
 
 async def watch(crowd: Crowd, tell: Callable[[str], None], counts: Callable[[], str], every_seconds: float) -> None:
@@ -78,7 +91,3 @@ async def watch(crowd: Crowd, tell: Callable[[str], None], counts: Callable[[], 
         connected = sum(line.device.welcomed for line in crowd.lines)
         waiting = sum(len(line.device.outbox) for line in crowd.lines)
         tell(f"{time.monotonic() - began:5.0f} s: {connected} connected, {waiting} waiting for answers; {counts()}")
-
-
-def _upto(line: Line) -> int:
-    return line.device.cursor.upto if line.device.cursor is not None else 0

@@ -57,7 +57,7 @@ async def run(plan: Plan, history: History, tell: Callable[[str], None]) -> None
                 async with _living(crowd, history, tell, group):
                     await _trouble(plan, stack, crowd, history, tell)
                     tell("All is mended; everybody gets what they lack ...")
-                    took = await drain(crowd, plan.drain_seconds)
+                    took = await drain(crowd, api, plan.drain_seconds)
                     await tell_the_end(crowd, api, history.record, took, plan.drain_seconds)
             finally:
                 api.close()

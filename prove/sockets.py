@@ -86,9 +86,10 @@ class Line(WSListener):
             return
         for job in self.device.due(now):
             via = "rest" if self._random.random() < REST_SHARE else "v1"
-            frame = self.device.say(job, via, now)
+            frames = self.device.say(job, via, now)
             if via == "v1":
-                self._say(frame)
+                for frame in frames:
+                    self._say(frame)
             else:
                 self._spawn(self._call(job))
         if frame_of_ack := self.device.ack():
@@ -108,13 +109,15 @@ class Line(WSListener):
 
     # --- What picows calls ---
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # noqa: ARG002
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """One frame of the server."""
         self._heard = time.monotonic()
         if frame.msg_type == WSMsgType.TEXT:
             was = self.device.welcomed
             self.device.hear(frame.get_payload_as_bytes(), self._heard)
-            if self.device.welcomed and not was:
+            if self.device.hello_refused:
+                transport.disconnect(graceful=False)
+            elif self.device.welcomed and not was:
                 self.tick(self._heard)
         elif frame.msg_type == WSMsgType.CLOSE:
             told = frame.get_payload_as_bytes()

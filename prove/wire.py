@@ -93,12 +93,6 @@ class Sent(_Frame, frozen=True):
     ref: str | None = None
 
 
-class Done(_Frame, frozen=True):
-    """What was asked for is done."""
-
-    ref: str | None = None
-
-
 class Pong(_Frame, frozen=True):
     """The answer to a ping, with the head."""
 
@@ -142,7 +136,7 @@ class Presence(_Frame, frozen=True):
     online: bool
 
 
-Frame: TypeAlias = Told | Welcome | Sent | Done | Pong | Heartbeat | Bye | Error | Typing | Presence
+Frame: TypeAlias = Told | Welcome | Sent | Pong | Heartbeat | Bye | Error | Typing | Presence
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from realtime.positions import Given
 
 
 class Transport(Protocol):
-    """The socket below. No call may wait, and none may raise because the peer is gone."""
+    """The socket below. No plain call may wait, and none may raise because the peer is gone."""
 
     def write(self, frame: bytes) -> None:
         """Send one text frame, or queue it."""
@@ -22,6 +22,9 @@ class Transport(Protocol):
 
     def close(self, code: int, reason: str) -> None:
         """Close; a peer that does not answer MUST not keep the queue in memory."""
+
+    async def drained(self) -> None:
+        """Wait until the peer has taken what was written; also when it is gone."""
 
 
 class Connection:
@@ -33,6 +36,7 @@ class Connection:
         "closed",
         "dialect",
         "given",
+        "head",
         "max_queued_bytes",
         "session_id",
         "transport",
@@ -48,6 +52,7 @@ class Connection:
         self.transport = transport
         self.max_queued_bytes = max_queued_bytes
         self.given = Given()
+        self.head = 0  # of the user's log, as far as it is known here
         self.closed: CloseCode | None = None
         self._held: list[tuple[bytes, int | None]] | None = None
         self._held_bytes = 0
@@ -73,6 +78,14 @@ class Connection:
         self.transport.write(frame)
         return True
 
+    def answer(self, frame: bytes, position: int) -> None:
+        """An answer that stands for the event of `position` here; written also when that was given before."""
+        if self.closed is not None:
+            return
+        self.given.add(position)
+        if self._has_room(len(frame)):
+            self.transport.write(frame)
+
     def hold(self) -> None:
         """Keep live events back, while the log is read. MUST come before the bus is joined."""
         if self._held is None and self.closed is None:
@@ -83,6 +96,10 @@ class Connection:
         held, self._held, self._held_bytes = self._held, None, 0
         for frame, position in held or ():
             self.give(frame, position)
+
+    async def drained(self) -> None:
+        """Wait until the peer has taken what was written."""
+        await self.transport.drained()
 
     def queued(self) -> int:
         """How many bytes wait for this connection, those kept back included."""

@@ -1,9 +1,10 @@
 """The live connections of this process, by user. Knows neither sockets nor Redis."""
 
 import logging
+import random
 from collections.abc import Iterator
 
-from realtime.codes import INTERNAL, TOO_SLOW, UNAUTHENTICATED
+from realtime.codes import INTERNAL, TOO_SLOW, UNAUTHENTICATED, CloseCode
 from realtime.connection import Connection
 from realtime.dialects import Dialect
 from realtime.events import Event, SessionEnded
@@ -90,6 +91,24 @@ class Hub:
         """Every connection there is at this moment; joining and leaving meanwhile does no harm."""
         for connections in tuple(self._by_user.values()):
             yield from connections
+
+    def beat(self) -> None:
+        """Tell every connection that has begun how far its user's log goes."""
+        for connection in self.all():
+            upto = connection.given.upto
+            if upto is not None:
+                connection.head = max(connection.head, upto)
+                frame = connection.dialect.heartbeat(connection.head)
+                if frame is not None:
+                    connection.give(frame)
+
+    def dismiss(self, code: CloseCode, spread_ms: int) -> None:
+        """Close every connection; each is told to come back at a time of its own within `spread_ms`."""
+        for connection in self.all():
+            frame = connection.dialect.bye(code.code, code.reason, random.randrange(spread_ms))  # noqa: S311 - jitter
+            if frame is not None:
+                connection.give(frame)
+            connection.close(code)
 
     def relieve(self, max_queued_bytes: int) -> int:
         """Close the slowest readers until no more than that waits for all together; how many these were."""

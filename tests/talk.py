@@ -42,11 +42,15 @@ class Talk:
 
 @asynccontextmanager
 async def talking(
-    url: str, token: str | None = None, *, headers: Mapping[str, str] | None = None
+    url: str,
+    token: str | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    subprotocols: list[str] | None = None,
 ) -> AsyncIterator[Talk]:
     """A connection to `url`, signed in by `?token=` when one is given."""
     request = HTTPRequest(url if token is None else f"{url}?token={token}", headers=dict(headers or {}))
-    connection = await websocket_connect(request)
+    connection = await websocket_connect(request, subprotocols=subprotocols)
     talk = Talk(connection)
     try:
         yield talk

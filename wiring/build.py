@@ -92,13 +92,17 @@ def parse_keys(texts: Mapping[str, str | None]) -> Keys:
 
 
 async def _check_canaries(keys: Keys, db: Database) -> None:
-    stored = await models.facts.add_missing_canaries(db, make_canaries(keys))
+    offered = make_canaries(keys)
+    stored = await models.facts.add_missing_canaries(db, offered)
     faults = [
         f"secrets: {purpose}: this is not the database's own key (it needs {' or '.join(ids)})"
         for purpose, ids in strangers(rings_of(keys), stored).items()
     ]
     if faults:
         raise SettingsError(*faults)
+    # A ring that was given a new current key: the older ones may go as soon as this is known.
+    if not offered.keys() <= stored.keys():
+        await models.facts.add_canaries(db, offered)
 
 
 def build_app(settings: Settings, db: Database, keys: Keys) -> App:
@@ -135,6 +139,7 @@ def build_doorway(settings: Settings, app: App) -> Doorway:
         cookie_days=settings.auth.refresh_absolute_days,
         ping_seconds=settings.websocket.ping_seconds,
         ping_timeout_seconds=settings.websocket.ping_timeout_seconds,
+        heartbeat_seconds=settings.websocket.heartbeat_seconds,
     )
 
 

@@ -5,13 +5,13 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from actions import expiry, sessions
+from actions import expiry, repair, sessions
 from actions.app import App
 from handlers.logs import told
 from handlers.pages import Files, read_files
@@ -27,6 +27,9 @@ log = logging.getLogger("recado.server")
 HEADER_BYTES = 16_384
 IDLE_SECONDS = 60.0
 SESSION_SECONDS = 5.0
+WITHOUT_BUS_SECONDS = 1.0
+# Within how long the clients of a leaving instance come back to the others.
+SPREAD_MILLISECONDS = 3000
 LEAVING_SECONDS = 8.0
 
 
@@ -67,11 +70,13 @@ class Server:
         app = self._app = build_app(settings, db, keys)
         app.writer.start()
         # What was told while nobody heard it: the end of a session is told once, and stands in the database.
-        app.bus.on_up = partial(_soon, app, sessions.end_dead_sockets)
+        app.bus.on_up = partial(_bus_came_up, app)
         await app.bus.start()
         self._loops = [
             _every(settings.messages.sweep_seconds, app, expiry.sweep),
             _every(SESSION_SECONDS, app, sessions.end_dead_sockets),
+            _every(settings.websocket.heartbeat_seconds, app, repair.beat),
+            _every(WITHOUT_BUS_SECONDS, app, repair.while_down),
         ]
         doorway = build_doorway(settings, app)
         self._http = HTTPServer(
@@ -95,8 +100,7 @@ class Server:
         for listener in (self._http, self._metrics):
             if listener is not None:
                 listener.stop()
-        for connection in tuple(app.hub.all()):
-            connection.close(codes.RESTART)
+        app.hub.dismiss(codes.RESTART, SPREAD_MILLISECONDS)
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, *app.background, return_exceptions=True)
@@ -159,11 +163,9 @@ async def _once(app: App, act: Callable[[App], Awaitable[object]]) -> None:
         log.error("a task failed", extra={"task": act.__name__, **told(error)})
 
 
-def _soon(app: App, act: Callable[[App], Coroutine[None, None, None]]) -> None:
-    """Do something once, beside everything else."""
-    task = asyncio.ensure_future(_once(app, act))
-    app.background.add(task)
-    task.add_done_callback(app.background.discard)
+def _bus_came_up(app: App) -> None:
+    app.spawn(_once(app, sessions.end_dead_sockets))
+    app.spawn(_once(app, repair.repair))
 
 
 async def _within(seconds: float, ending: Awaitable[object]) -> None:

@@ -31,7 +31,7 @@ STATEMENTS = (
     "CREATE TABLE looks (skeleton TEXT NOT NULL PRIMARY KEY, user_id BIGINT NOT NULL REFERENCES users (id))",
     """CREATE TABLE heads (
         user_id BIGINT NOT NULL PRIMARY KEY REFERENCES users (id), position BIGINT NOT NULL,
-        acked BIGINT NOT NULL DEFAULT 0, floor BIGINT NOT NULL DEFAULT 0)""",
+        acked BIGINT NOT NULL DEFAULT 0, floor BIGINT NOT NULL DEFAULT 0, blocks BIGINT NOT NULL DEFAULT 0)""",
     """CREATE TABLE sessions (
         id BIGINT NOT NULL PRIMARY KEY, user_id BIGINT NOT NULL REFERENCES users (id),
         created_at BIGINT NOT NULL, used_at BIGINT NOT NULL, auth_time BIGINT NOT NULL,
@@ -70,8 +70,11 @@ STATEMENTS = (
     # `id + 0`: see models/messages.py.
     "CREATE INDEX messages_sent ON messages (sender_id, (id + 0)) WHERE body IS NOT NULL",
     """CREATE INDEX messages_received ON messages (recipient_id, (id + 0))
-        WHERE body IS NOT NULL AND sender_id <> recipient_id""",
-    "CREATE INDEX messages_conversation ON messages (conversation_id, (id + 0)) WHERE body IS NOT NULL",
+        WHERE body IS NOT NULL AND recipient_position IS NOT NULL AND sender_id <> recipient_id""",
+    """CREATE INDEX messages_conversation ON messages (conversation_id, recipient_id, (id + 0))
+        WHERE body IS NOT NULL AND recipient_position IS NOT NULL""",
+    """CREATE INDEX messages_withheld ON messages (conversation_id, sender_id, (id + 0))
+        WHERE body IS NOT NULL AND recipient_position IS NULL""",
     "CREATE INDEX messages_expiry ON messages (expires_at) WHERE expires_at IS NOT NULL AND body IS NOT NULL",
     """CREATE TABLE timelines (
         user_id BIGINT NOT NULL, position BIGINT NOT NULL, kind SMALLINT NOT NULL,

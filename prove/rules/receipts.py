@@ -104,7 +104,10 @@ def _latest(facts: Facts) -> dict[tuple[str, str], tuple[int, int]]:
 
 
 def _upto(facts: Facts, person: str, kind: str, by: str) -> int:
+    """Who has read has received."""
     log = facts.logs[person][1].events
+    kinds = (kind, "read")
     return max(
-        (told.up_to for told in log if isinstance(told, ReceiptTold) and (told.kind, told.by) == (kind, by)), default=0
+        (told.up_to for told in log if isinstance(told, ReceiptTold) and told.kind in kinds and told.by == by),
+        default=0,
     )

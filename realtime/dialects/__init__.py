@@ -43,6 +43,12 @@ class Dialect(Protocol):
     def decode(self, raw: str) -> Frame:
         """The client's frame. Raises `FrameError`, and nothing else, whatever the text."""
 
+    def heartbeat(self, position: int) -> bytes | None:
+        """The frame that tells the head of the log; None when this dialect has none."""
+
+    def bye(self, code: int, reason: str, resume_after_ms: int) -> bytes | None:
+        """The frame that says when to come back after a close; None when this dialect has none."""
+
     def error(
         self,
         code: str,

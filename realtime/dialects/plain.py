@@ -55,6 +55,12 @@ class Plain:
         """The one frame that a client may send. Raises `FrameError`."""
         return read(raw, Send)
 
+    def heartbeat(self, position: int) -> None:
+        """None: ping frames serve."""
+
+    def bye(self, code: int, reason: str, resume_after_ms: int) -> None:
+        """None: the close code says it."""
+
     def error(
         self,
         code: str,

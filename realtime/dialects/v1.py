@@ -135,12 +135,6 @@ class Sent(msgspec.Struct, frozen=True, tag="sent", omit_defaults=True):
     ref: str | None = None
 
 
-class Done(msgspec.Struct, frozen=True, tag="done", omit_defaults=True):
-    """What was asked for is done."""
-
-    ref: str | None = None
-
-
 class Pong(msgspec.Struct, frozen=True, tag="pong", omit_defaults=True):
     """The answer to a ping, with the head position."""
 
@@ -224,6 +218,14 @@ class V1:
             return fit(value, _kind_of(value))
         except Malformed as error:
             raise FrameError("invalid", error.detail, error.field, ref) from None
+
+    def heartbeat(self, position: int) -> bytes:
+        """Still here, and how far the log goes."""
+        return _encoder.encode(Heartbeat(position))
+
+    def bye(self, code: int, reason: str, resume_after_ms: int) -> bytes:
+        """When to come back."""
+        return _encoder.encode(Bye(code, reason, resume_after_ms))
 
     def error(
         self,

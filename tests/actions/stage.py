@@ -1,6 +1,7 @@
 """What the plays of this room share: people who sign in, a bus that notes, a look behind our own back."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,19 +10,21 @@ from typing import Any
 import pytest
 
 import models.writer
-from actions import accounts, sessions
+from actions import accounts, events, messages, sessions
 from actions.app import App, Caller, Origin
+from actions.messages import Outgoing
 from actions.sessions import Tokens
 from models.db import Row, execute, fetch
 from realtime.bus import LocalBus
 from realtime.connection import Connection
 from realtime.dialects.plain import PLAIN
+from realtime.dialects.v1 import V1_DIALECT
 from realtime.events import Event, MessageSent, Receiver, SessionEnded
 from tests.realtime.fakes import Listening
 from tests.rooms import ORIGIN, PASSWORD
 
 TABLES = ("facts", "canaries", "users", "heads", "sessions", "tickets", "conversations", "members")
-TABLES += ("conversation_keys", "messages", "timelines", "audit")
+TABLES += ("conversation_keys", "messages", "timelines", "audit", "receipts", "blocks")
 
 
 class NotingBus(LocalBus):
@@ -74,6 +77,17 @@ class NotingBus(LocalBus):
         ]
 
 
+class DeafBus(LocalBus):
+    """Loses every event."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app.hub)
+        app.bus = self
+
+    def publish(self, receivers: Sequence[Receiver], event: Event) -> None:
+        pass
+
+
 class Gate:
     """A place in a thread where whatever comes waits until the test lets it pass."""
 
@@ -122,6 +136,34 @@ async def caller_of(app: App, tokens: Tokens) -> Caller:
 
 def connection_of(caller: Caller, transport: Listening | None = None) -> Connection:
     return Connection(caller.user_id, caller.session_id, PLAIN, transport or Listening(), 1 << 20)
+
+
+def v1_of(caller: Caller, transport: Listening | None = None) -> Connection:
+    return Connection(caller.user_id, caller.session_id, V1_DIALECT, transport or Listening(), 1 << 20)
+
+
+def frames(connection: Connection) -> list[dict[str, Any]]:
+    """What was written to a connection of the second dialect."""
+    assert isinstance(connection.transport, Listening)
+    return [json.loads(frame) for frame in connection.transport.frames]
+
+
+async def say(app: App, caller: Caller, to: str, content: str, ttl: int | None = None) -> int:
+    """Send, and the message's id."""
+    return (await messages.send(app, caller, Outgoing(to, content, None, ttl))).message.id
+
+
+async def log_of(app: App, caller: Caller, after: int = 0) -> list[Event]:
+    """A person's log from there on, as events; their positions have no gap."""
+    placed = await events.after(app, caller.user_id, position=after, limit=1000)
+    assert [position for position, _ in placed] == list(range(after + 1, after + 1 + len(placed)))
+    return [event for _, event in placed]
+
+
+async def settled(app: App) -> None:
+    """Whatever was begun beside everything else has ended."""
+    while app.background:
+        await asyncio.gather(*app.background)
 
 
 async def change(app: App, text: str, *params: object) -> int:

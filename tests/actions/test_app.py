@@ -1,13 +1,15 @@
 """What every action may reach: ids, the threads that hash, and memories that are bounded and do not tell."""
 
 import asyncio
+import os
+import sys
 import threading
 
 import pytest
 
 from actions.app import LARGEST_ID, REMEMBER_SESSIONS, Hashing, new_id
 from actions.errors import TryLater
-from tests.actions.stage import Gate
+from tests.actions.stage import Gate, settled
 from tests.rooms import Clock, running_app
 
 
@@ -65,3 +67,36 @@ async def test_every_memory_is_bounded_and_a_session_is_believed_for_seconds_onl
         assert REMEMBER_SESSIONS <= 5_000
         # An ending is remembered for longer than a session that was read just before it.
         assert app.ended._keep > 2 * app.sessions._keep
+
+
+async def test_what_is_done_beside_is_kept_until_it_ends_and_fails_alone(
+    sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(error: Exception) -> None:
+        raise error
+
+    async with running_app(sqlite_url) as app:
+        go_on = asyncio.Event()
+        done: list[bool] = []
+
+        async def work() -> None:
+            await go_on.wait()
+            done.append(True)
+
+        app.spawn(work())
+        app.spawn(fail(TryLater("secret words")))
+        app.spawn(fail(ValueError("secret words")))
+        assert len(app.background) == 3
+        go_on.set()
+        await settled(app)
+        assert (done, app.background) == ([True], set())
+        assert [record.levelname for record in caplog.records if record.name == "recado.app"] == ["WARNING", "ERROR"]
+        assert "secret" not in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives a thread a niceness of its own")
+async def test_threads_that_hash_let_the_loop_go_first() -> None:
+    hashing = Hashing(threads=1, most_waiting=1)
+    nice = await hashing.run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    hashing.close()
+    assert nice > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())

@@ -6,11 +6,11 @@ import pytest
 
 from actions import messages, sessions
 from actions.app import App, Caller
-from actions.attach import attach, detach
+from actions.attach import attach, detach, go_live, recover, resume
 from actions.errors import TooMany, Unauthenticated
 from actions.messages import Outgoing
 from realtime.connection import Connection
-from tests.actions.stage import NotingBus, connection_of
+from tests.actions.stage import NotingBus, connection_of, frames, settled, v1_of
 from tests.realtime.fakes import Listening
 from tests.rooms import join, make_keys, running_app
 
@@ -22,10 +22,6 @@ async def send(app: App, caller: Caller, to: str, content: str) -> None:
 def contents(connection: Connection) -> list[str]:
     assert isinstance(connection.transport, Listening)
     return connection.transport.contents
-
-
-async def settled(app: App) -> None:
-    await asyncio.gather(*app.background)
 
 
 async def test_what_arrives_while_held_is_given_once_and_in_order(database_url: str) -> None:
@@ -158,3 +154,42 @@ async def test_a_handshake_that_is_given_up_leaves_nothing_behind(sqlite_url: st
         assert app.hub.users == 0
         await send(app, alice, "bob", "nobody is there")
         assert contents(connection) == []
+
+
+async def test_going_live_tells_what_came_since_the_attaching_and_nothing_before(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        bus = NotingBus(app)
+        alice, bob = await join(app, "alice"), await join(app, "bob")
+        await send(app, alice, "bob", "before")
+        connection = connection_of(bob)
+        bus.open.clear()
+        joining = asyncio.create_task(attach(app, bob, connection))
+        await bus.someone.wait()
+        app.hub.leave(connection)  # as if another instance published before we heard
+        await send(app, alice, "bob", "unheard")
+        app.hub.join(connection)
+        bus.open.set()
+        await joining
+        go_live(app, connection)
+        await settled(app)
+        await send(app, alice, "bob", "after")
+        assert contents(connection) == ["unheard", "after"]
+
+
+@pytest.mark.parametrize(
+    ("position", "outcome", "told"), [(None, "live", [3]), (0, "recovered", [1, 2, 3]), (9, "reset", [3])]
+)
+async def test_a_device_resumes_where_it_left_off(
+    database_url: str, position: int | None, outcome: str, told: list[int]
+) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await join(app, "alice"), await join(app, "bob")
+        await send(app, alice, "bob", "1")
+        connection = v1_of(bob)
+        await attach(app, bob, connection)
+        await send(app, alice, "bob", "2")
+        standing = await resume(app, bob, position=position, epoch=None)
+        assert (standing.outcome, standing.position) == (outcome, 2)
+        await recover(app, connection, standing, position)
+        await send(app, alice, "bob", "3")
+        assert [frame["position"] for frame in frames(connection)] == told

@@ -496,7 +496,7 @@ EDITS = {
     ),
     "a copy of the row": (
         "INSERT INTO sessions SELECT 77, {victim}, created_at, used_at, auth_time, idle_expires_at, expires_at,"
-        " device, network, generation, confirmed, refresh_mac, parent_mac, ended_at, ended_reason"
+        " device, network, generation, confirmed, refresh_mac, parent_mac, ended_at, ended_reason, cursor"
         " FROM sessions WHERE user_id = {mallory}"
     ),
     "the ids": (

@@ -6,6 +6,7 @@ import pytest
 
 from bench.dialects import DIALECTS, Person, Refused
 from realtime.dialects.plain import PLAIN
+from realtime.dialects.v1 import V1_DIALECT, Hello, Sent
 from realtime.events import Message, MessageSent
 
 
@@ -41,4 +42,18 @@ def test_the_relay_learns_names_from_the_url():
 
 @pytest.mark.parametrize("name", sorted(DIALECTS))
 def test_a_frame_is_one_json_object(name):
-    assert json.loads(DIALECTS[name].frame("bob", "x" * 16_000)) == {"recipient": "bob", "content": "x" * 16_000}
+    said = json.loads(DIALECTS[name].frame("bob", "x" * 16_000))
+    assert (said["recipient"], said["content"]) == ("bob", "x" * 16_000)
+
+
+def test_v1_is_spoken_as_the_server_reads_it_and_heard_as_it_writes():
+    v1 = DIALECTS["v1"]
+    assert V1_DIALECT.decode(v1.opening.decode()) == Hello()
+    frame = V1_DIALECT.decode(v1.frame("bob", "hi").decode())
+    assert (frame.recipient, frame.content) == ("bob", "hi")
+    message = Message(id=1, sender="alice", recipient="bob", content="hi", timestamp="2026-01-01T00:00:00.000Z")
+    assert v1.content(V1_DIALECT.encode(MessageSent(message), 1)) == "hi"
+    assert v1.content(V1_DIALECT.answer(Sent(str(frame.client_id), message, 1, False))) == "hi"
+    assert v1.content(V1_DIALECT.heartbeat(1)) is None
+    with pytest.raises(Refused, match="not_found"):
+        v1.content(V1_DIALECT.error("not_found", "nobody"))

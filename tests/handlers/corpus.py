@@ -19,7 +19,11 @@ GOOD: dict[str, dict[str, Any]] = {
     "POST /api/auth/login/": {"username": "nobody", "password": "correct horse battery"},
     "POST /api/auth/refresh/": {"refresh": "rt1_none"},
     "POST /api/auth/send/": {"recipient": "nobody", "content": "hi"},
+    "PATCH /api/messages/{message_id}/": {"content": "hi"},
+    "POST /api/conversations/{username}/read/": {"up_to": 1},
 }
+# What a query must say; all other parameters may be left out.
+NEEDED_QUERY: dict[str, dict[str, str]] = {"GET /api/events/": {"after": "0"}}
 VALUES: tuple[Any, ...] = (None, True, 0, -1, 1.5, 2**53 - 1, "text", "1", "", [], ["a"], {}, {"a": 1})
 
 NUMBER = "9" * 5000
@@ -80,6 +84,18 @@ OTHER_FORMATS: dict[str, bytes] = {
     "multipart": b'--b\r\nContent-Disposition: form-data; name="@"\r\n\r\nx\r\n--b--\r\n',
     "XML": b"<@>x</@>",
 }
+
+
+def path_of(name: str, *, username: str = "nobody", message_id: str = "1") -> str:
+    """The path of an operation with its parameters filled in."""
+    return ALL[name].path.replace("{username}", username).replace("{message_id}", message_id)
+
+
+def target_of(name: str, extra: str = "", **values: str) -> str:
+    """The path with what its query must say, `values` instead or as well, and `extra` as it is."""
+    query = NEEDED_QUERY.get(name, {}) | values
+    text = "&".join([*(f"{key}={value}" for key, value in query.items()), *([extra] if extra else [])])
+    return path_of(name) + (f"?{text}" if text else "")
 
 
 def spoilt(text: bytes, good: dict[str, Any], field: str) -> bytes:

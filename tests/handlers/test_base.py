@@ -8,7 +8,7 @@ from socket import create_connection
 
 import pytest
 
-from tests.handlers.corpus import ALL, GOOD
+from tests.handlers.corpus import ALL, GOOD, path_of
 from tests.handlers.raw import PATIENCE_SECONDS, Person, ask, raw_socket, told
 from tests.instances import Instance, Reply
 
@@ -23,8 +23,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 def paths() -> dict[str, str]:
     """Every path and the methods it has."""
     found: dict[str, list[str]] = {}
-    for operation in ALL.values():
-        path = operation.path.replace("{message_id}", "1")
+    for name, operation in ALL.items():
+        path = path_of(name)
         for form in {path, path.rstrip("/") + "/", path.rstrip("/")}:
             found.setdefault(form, []).append(operation.method)
     return {path: ", ".join([*sorted(methods), "OPTIONS"]) for path, methods in found.items()} | OTHERS
@@ -50,7 +50,7 @@ def test_every_answer_of_every_operation_has_the_headers(server: Instance, joine
     alice = joined()
     seen = set()
     for name, operation in ALL.items():
-        path = operation.path.replace("{message_id}", "1")
+        path = path_of(name)
         bodies = [None, b"{", b"x" * 300_000] + ([json.dumps(GOOD[name]).encode()] if name in GOOD else [])
         for body in bodies:
             for headers in ([], [alice.bearer], [alice.bearer, ("Content-Type", "application/json")]):

@@ -11,7 +11,7 @@ import pytest
 
 from actions.app import App
 from actions.errors import Conflict, Invalid, NotFound, TooMany, TryLater
-from handlers.commands import COMMANDS, Talk
+from handlers.commands import COMMANDS, Talk, mistake
 from handlers.websocket import DIALECTS
 from models.db import Unavailable
 from realtime.connection import Connection
@@ -83,23 +83,30 @@ async def test_a_refusal_is_told_and_a_failure_hides_its_cause(
     async with talking(sqlite_url) as (_, talk, kept):
         talk.refuse(error)
         late: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        told = asyncio.Event()
-        talk.track(late, lambda sending: (talk.refuse(sending.exception()), told.set()))  # type: ignore[arg-type]
+        talk.track(late)
         late.set_exception(error)
-        await told.wait()
+        await talk.room()
         assert kept.frames == [expected, expected]
     assert "hunter2" not in written.getvalue()
     assert written.getvalue().count("unexpected error") == (2 if isinstance(error, ValueError) else 0)
 
 
-async def test_a_mistake_names_its_field(sqlite_url: str) -> None:
+def test_a_mistake_names_its_field() -> None:
+    named, plain = FrameError("invalid", "unknown field", "x"), FrameError("invalid", "not valid JSON")
+    assert json.loads(mistake(PLAIN, named)) == {"error": "unknown field", "code": "invalid", "field": "x"}
+    assert json.loads(mistake(PLAIN, plain)) == {"error": "not valid JSON", "code": "invalid"}
+
+
+async def test_a_send_that_was_given_up_is_not_counted_any_more(sqlite_url: str) -> None:
     async with talking(sqlite_url) as (_, talk, kept):
-        talk.mistake(FrameError("invalid", "unknown field", "x"))
-        talk.mistake(FrameError("invalid", "not valid JSON"))
-        assert kept.frames == [
-            {"error": "unknown field", "code": "invalid", "field": "x"},
-            {"error": "not valid JSON", "code": "invalid"},
-        ]
+        faults: list[Any] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: faults.append(context))
+        late: asyncio.Future[Any] = loop.create_future()
+        talk.track(late)
+        late.cancel()
+        await talk.room()
+        assert (talk.in_flight, kept.frames, faults) == (0, [], [])
 
 
 async def test_a_sender_who_has_gone_is_no_fault(sqlite_url: str, written: io.StringIO) -> None:

@@ -24,9 +24,9 @@ def test_each_conversation_shows_its_peer_and_its_last_message(server: Instance,
     reply = server.call("GET", "/api/conversations/", token=alice.token)
     assert (reply.status, reply.headers.get("link")) == (200, None)
     assert reply.json == [
-        {"peer": bob.name, "last_message": to_bob},
-        {"peer": alice.name, "last_message": note},
-        {"peer": carol.name, "last_message": to_carol},
+        {"peer": bob.name, "last_message": to_bob, "unread": 1},
+        {"peer": alice.name, "last_message": note, "unread": 0},
+        {"peer": carol.name, "last_message": to_carol, "unread": 1},
     ]
 
 

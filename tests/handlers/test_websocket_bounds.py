@@ -69,7 +69,7 @@ async def test_no_more_than_so_many_sends_are_on_their_way(sqlite_url: str) -> N
 
         app.writer.add = add  # type: ignore[method-assign]
         handler = Socket.__new__(Socket)
-        handler.connection, handler.talk = connection, Talk(app, alice, connection)
+        handler.connection, handler.talk, handler.dialect = connection, Talk(app, alice, connection), PLAIN
         handler.doorway = Bounds()  # type: ignore[assignment]
         text = json.dumps({"recipient": "alice", "content": "hi"})
         for _ in range(MOST_IN_FLIGHT - 1):

@@ -54,11 +54,46 @@ class Handler:
         self.ended = (code, reason)
 
 
+async def test_frames_of_one_turn_are_one_write_in_their_order() -> None:
+    stream = Stream()
+    wire = Wire(Handler(stream))  # type: ignore[arg-type]
+    for frame in (b"abc", b"de", b"f"):
+        wire.write(frame)
+    assert (stream.written, wire.queued()) == ([], 12)
+    await asyncio.sleep(0)
+    assert [sent for sent, _ in stream.written] == [b"\x81\x03abc\x81\x02de\x81\x01f"]
+
+
+async def test_what_was_written_goes_out_before_the_close() -> None:
+    stream = Stream()
+    handler = Handler(stream)
+    wire = Wire(handler)  # type: ignore[arg-type]
+    wire.write(b"abc")
+    wire.close(4401, "bye")
+    assert [sent for sent, _ in stream.written] == [b"\x81\x03abc"]
+    assert handler.ended == (4401, "bye")
+
+
+async def test_drained_waits_for_the_peer_and_not_for_one_that_is_gone() -> None:
+    stream = Stream()
+    wire = Wire(Handler(stream))  # type: ignore[arg-type]
+    await wire.drained()
+    wire.write(b"abc")
+    waiting = asyncio.ensure_future(wire.drained())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    stream.written[0][1].set_exception(StreamClosedError())
+    await waiting
+    assert stream.written[0][1].exception() is not None
+
+
 async def test_what_the_peer_has_not_taken_is_counted() -> None:
     stream = Stream()
     wire = Wire(Handler(stream))  # type: ignore[arg-type]
     wire.write(b"abc")
+    await asyncio.sleep(0)
     wire.write(b"x" * 200)
+    await asyncio.sleep(0)
     assert [sent for sent, _ in stream.written] == [b"\x81\x03abc", b"\x81\x7e\x00\xc8" + b"x" * 200]
     assert wire.queued() == 5 + 204
     taken = stream.written[0][1]
@@ -77,6 +112,7 @@ async def test_nobody_to_write_to_is_no_error(stream: Stream | None) -> None:
     handler = Handler(stream)
     wire = Wire(handler)  # type: ignore[arg-type]
     wire.write(b"abc")
+    await asyncio.sleep(0)
     assert wire.queued() == 0
     wire.close(4401, "sign in again")
     assert handler.ended == (4401, "sign in again")

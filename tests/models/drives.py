@@ -6,11 +6,28 @@ from importlib import import_module
 from pathlib import Path
 
 import models
-from models import audit, checkup, conversations, facts, familiar, messages, migrate, sessions, users
+from models import (
+    audit,
+    blocks,
+    changes,
+    checkup,
+    conversations,
+    facts,
+    familiar,
+    messages,
+    migrate,
+    receipts,
+    sessions,
+    timelines,
+    users,
+)
+from models.changes import Target
 from models.conversations import StoredKey
 from models.db import Database
 from models.messages import Page
-from tests.models.storage import NOW, add_person, draft, lost_answers, record, session, store
+from models.receipts import Receipt
+from models.timelines import Kind
+from tests.models.storage import NOW, Sealed, add_person, draft, lost_answers, record, session, store
 
 PAIR = (1, 2)
 CONVERSATION = draft(*PAIR).conversation_id
@@ -23,6 +40,20 @@ async def store_with_lost_answer(db: Database) -> None:
     """Make the writer find out what a lost commit has stored."""
     with lost_answers(db.engine):
         await store(db, draft(1, 2), draft(2, 1))
+
+
+async def change(db: Database) -> None:
+    """Change a message, and destroy it."""
+    (stored,) = await store(db, draft(1, 2))
+    await changes.edit(db, Target(stored.message_id, 1, 0), Sealed(b"gAAAAA-edited"), NOW)
+    await changes.delete(db, Target(stored.message_id, 1, 1), NOW)
+
+
+async def send_to_who_blocks(db: Database) -> None:
+    """Make the writer look for blocks."""
+    await blocks.add(db, 2, 1, NOW)
+    await store(db, draft(1, 2), draft(2, 1))
+    await blocks.remove(db, 2, 1)
 
 
 # In an order in which each finds what it is about. The people 1 and 2 exist; MESSAGE is somebody's message id.
@@ -52,10 +83,35 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
     "messages.of_user": lambda db, message: messages.of_user(db, 1, Page(SOME), NOW),
     "messages.of_user before": lambda db, message: messages.of_user(db, 1, Page(SOME, before=message), NOW),
     "messages.of_user after": lambda db, message: messages.of_user(db, 1, Page(SOME, after=message), NOW),
-    "messages.within": lambda db, message: messages.within(db, CONVERSATION, Page(SOME), NOW),
-    "messages.within after": lambda db, message: messages.within(db, CONVERSATION, Page(SOME, after=message), NOW),
+    "messages.within": lambda db, message: messages.within(db, CONVERSATION, PAIR, Page(SOME), NOW),
+    "messages.within after": lambda db, message: messages.within(
+        db, CONVERSATION, PAIR, Page(SOME, after=message), NOW
+    ),
     "messages.by_ids": lambda db, message: messages.by_ids(db, list(range(message, message + SOME))),
-    "messages.sweep": lambda db, message: messages.sweep(db, now=NOW + 1, limit=SOME),
+    "blocks.add": lambda db, message: blocks.add(db, 1, 2, NOW),
+    "blocks.of_user": lambda db, message: blocks.of_user(db, 1, after=0, limit=SOME),
+    "blocks.is_blocked": lambda db, message: blocks.is_blocked(db, 2, 1),
+    "blocks.remove": lambda db, message: blocks.remove(db, 1, 2),
+    "writer.add to who blocks": lambda db, message: send_to_who_blocks(db),
+    "users.flags": lambda db, message: users.flags(db, 1),
+    "users.set_flags": lambda db, message: users.set_flags(db, 1, presence=True),
+    "timelines.after": lambda db, message: timelines.after(db, 1, position=0, limit=SOME),
+    "timelines.heads_of": lambda db, message: timelines.heads_of(db, range(1, SOME)),
+    "timelines.state": lambda db, message: timelines.state(db, 1),
+    "receipts.unread": lambda db, message: receipts.unread(
+        db, 1, [draft(1, other).conversation_id for other in range(2, SOME)], NOW
+    ),
+    "receipts.acknowledge": lambda db, message: receipts.acknowledge(
+        db, session_id=4_000_000, user_id=2, position=1, now=NOW
+    ),
+    "receipts.read": lambda db, message: receipts.read(db, Receipt(CONVERSATION, 1, 2, Kind.READ, message), NOW),
+    "receipts.of_messages": lambda db, message: receipts.of_messages(
+        db, [(CONVERSATION, 1 + number % 2, message + number) for number in range(SOME)]
+    ),
+    "changes.edit": lambda db, message: change(db),
+    "changes.delete": lambda db, message: change(db),
+    "changes.sweep": lambda db, message: changes.sweep(db, now=NOW + 1, limit=SOME),
+    "timelines.forget": lambda db, message: timelines.forget(db, before=NOW + 1, limit=SOME),
     "sessions.create": lambda db, message: sessions.create(db, session(4_000_000), most=2, record=record()),
     "sessions.by_id": lambda db, message: sessions.by_id(db, 4_000_000),
     "familiar.is_signed_in_from": lambda db, message: familiar.is_signed_in_from(db, 1, "elsewhere", NOW),
@@ -73,6 +129,7 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
     "checkup.tables": lambda db, message: checkup.tables(db),
     "facts.epoch": lambda db, message: facts.epoch(db),
     "facts.canaries": lambda db, message: facts.canaries(db),
+    "facts.add_canaries": lambda db, message: facts.add_canaries(db, {("bus", "k"): b"canary"}),
     "facts.add_missing_canaries": lambda db, message: facts.add_missing_canaries(db, {("master", "k"): b"canary"}),
 }
 

@@ -129,6 +129,11 @@ async def store(db: Database, *drafts: Draft) -> list[Stored]:
         return await all_of(writer.add(each) for each in drafts)
 
 
+async def fill(db: Database, *pairs: tuple[int, int], **changes: object) -> list[int]:
+    """The ids of messages between these pairs, oldest first."""
+    return [stored.message_id for stored in await store(db, *(draft(*pair, **changes) for pair in pairs))]
+
+
 async def all_of(futures: Iterator["asyncio.Future[Stored]"]) -> list[Stored]:
     return await asyncio.wait_for(asyncio.gather(*futures), SECONDS)
 
@@ -163,7 +168,8 @@ async def assert_sound(db: Database, people: Sequence[int]) -> None:
         ids = [message_id for _, kind, message_id in log if kind == Kind.MESSAGE]
         assert ids == sorted(ids), user_id
         told.update((user_id, message_id) for message_id in ids)
-    stored = await rows(db, "SELECT id, sender_id, recipient_id FROM messages")
+    known = "SELECT id, sender_id, CASE WHEN recipient_position IS NULL THEN sender_id ELSE recipient_id END"
+    stored = await rows(db, f"{known} FROM messages")
     assert told == Counter({(user_id, row[0]) for row in stored for user_id in row[1:]})
 
 

@@ -3,9 +3,9 @@
 import asyncio
 from dataclasses import replace
 
-from models import conversations, messages
+from models import blocks, changes, conversations
 from models.conversations import StoredKey
-from tests.models.storage import NOW, Sealed, draft, opened, rows, store
+from tests.models.storage import NOW, Sealed, draft, fill, opened, rows, store
 
 PAIR = (1, 2)
 KEY = StoredKey(77, PAIR, 1, "master", b"\x00wrapped")
@@ -85,5 +85,16 @@ async def test_what_has_expired_is_nobodys_last_message(database_url) -> None:
         page = {"limit": 9, "before": None}
         assert await conversations.newest_of(db, 1, **page, now=NOW) == [only.message_id, brief.message_id]
         assert await conversations.newest_of(db, 1, **page, now=NOW + 1) == [lasting.message_id]
-        await messages.sweep(db, now=NOW + 1, limit=9)
+        await changes.sweep(db, now=NOW + 1, limit=9)
         assert await conversations.newest_of(db, 1, **page, now=NOW) == [lasting.message_id]
+
+
+async def test_what_is_withheld_is_nobodys_last_message_but_the_senders(database_url) -> None:
+    async with opened(database_url, 1, 2, 3) as db:
+        await talk(db, (1, 2), (2, 3))
+        first, other = await fill(db, (1, 2), (2, 3))
+        await blocks.add(db, 2, 1, NOW)
+        (withheld,) = await fill(db, (1, 2))
+        page = {"limit": 9, "before": None, "now": NOW}
+        assert await conversations.newest_of(db, 1, **page) == [withheld]
+        assert await conversations.newest_of(db, 2, **page) == [other, first]

@@ -1,28 +1,20 @@
 """Messages: who may see which, in what order, and what time takes away."""
 
-import asyncio
-
-from models import messages, users
+from models import blocks, changes, messages
 from models.db import execute
 from models.messages import Page
-from models.timelines import Kind
-from tests.models.storage import NOW, assert_sound, draft, opened, rows, store, timeline
+from tests.models.storage import NOW, draft, fill, opened, store
 
 PAIR = draft(1, 2).conversation_id
 LATER = NOW + 1000
-
-
-async def fill(db, *pairs: tuple[int, int], **changes: object) -> list[int]:
-    """The ids of messages between these pairs, oldest first."""
-    return [stored.message_id for stored in await store(db, *(draft(*pair, **changes) for pair in pairs))]
 
 
 async def ids_of(db, user_id: int, page: Page, now: int = NOW) -> list[int]:
     return [message.id for message in await messages.of_user(db, user_id, page, now)]
 
 
-async def ids_within(db, page: Page, now: int = NOW) -> list[int]:
-    return [message.id for message in await messages.within(db, PAIR, page, now)]
+async def ids_within(db, page: Page, now: int = NOW, people: tuple[int, int] = (1, 2)) -> list[int]:
+    return [message.id for message in await messages.within(db, PAIR, people, page, now)]
 
 
 async def test_a_message_is_given_back_as_it_was_stored(database_url) -> None:
@@ -102,7 +94,7 @@ async def test_a_page_goes_on_behind_any_number_of_messages_that_are_gone(databa
         await db.write(execute, "UPDATE messages SET body = NULL WHERE id >= %s", (deleted[0],))
         for swept in (False, True):
             if swept:
-                await messages.sweep(db, now=LATER, limit=99)
+                await changes.sweep(db, now=LATER, limit=99)
             assert await ids_of(db, 1, Page(2), LATER) == [new[0], old[1]]
             assert await ids_of(db, 1, Page(2, after=old[0]), LATER) == [new[0], old[1]]
             assert await ids_within(db, Page(9), LATER) == [new[0], old[1], old[0]]
@@ -118,49 +110,28 @@ async def test_an_expired_message_is_gone_at_once_from_every_answer(database_url
             assert await ids_within(db, Page(9), now) == seen
 
 
-async def test_a_sweep_destroys_what_is_due_and_tells_both(database_url) -> None:
+async def test_a_conversation_with_oneself_is_listed_once(database_url) -> None:
     async with opened(database_url, 1, 2) as db:
-        brief, note = await fill(db, (1, 2), (1, 1), expires_at=LATER)
-        (lasting,) = await fill(db, (2, 1))
-        assert await messages.sweep(db, now=LATER - 1, limit=9) == []
-        entries = await messages.sweep(db, now=LATER, limit=9)
-        assert sorted((entry.user_id, entry.message_id) for entry in entries) == [(1, brief), (1, note), (2, brief)]
-        assert {(entry.kind, entry.actor_id, entry.at) for entry in entries} == {(Kind.EXPIRED, 1, LATER)}
-        bodies = {message.id: message.body for message in await messages.by_ids(db, [brief, note, lasting])}
-        assert [bodies[each] is None for each in (brief, note, lasting)] == [True, True, False]
-        assert await messages.sweep(db, now=LATER, limit=9) == []
-        expired = [entry for entry in await timeline(db, 2) if entry[1] == Kind.EXPIRED]
-        assert expired == [(3, Kind.EXPIRED, brief)]
-        assert await users.head(db, 2) == 3
-        await assert_sound(db, [1, 2])
+        notes = await fill(db, (1, 1), (1, 1))
+        await fill(db, (1, 2))
+        own = draft(1, 1).conversation_id
+        assert [each.id for each in await messages.within(db, own, (1, 1), Page(9), NOW)] == notes[::-1]
+        (first,) = await messages.by_ids(db, notes[:1])
+        assert (first.sender_position, first.recipient_position) == (1, 1)
 
 
-async def test_a_sweep_takes_what_has_been_due_longest_and_no_more_than_it_may(database_url) -> None:
+async def test_what_is_withheld_is_seen_by_its_sender_only(database_url) -> None:
     async with opened(database_url, 1, 2) as db:
-        late = await fill(db, (1, 2), expires_at=LATER)
-        early = await fill(db, (1, 2), (2, 1), expires_at=NOW + 1)
-        first = await messages.sweep(db, now=LATER, limit=2)
-        assert {entry.message_id for entry in first} == set(early)
-        assert {entry.message_id for entry in await messages.sweep(db, now=LATER, limit=2)} == set(late)
-
-
-async def test_sweeps_at_once_tell_everything_once(database_url) -> None:
-    async with opened(database_url, 1, 2, 3, threads=4) as db, opened(database_url, threads=4) as other:
-        due = await fill(db, *[(1, 2), (2, 3), (3, 1), (2, 2)] * 10, expires_at=LATER)
-        swept = await asyncio.gather(*(messages.sweep([db, other][n % 2], now=LATER, limit=25) for n in range(8)))
-        swept.append(await messages.sweep(db, now=LATER, limit=99))
-        told = [(entry.user_id, entry.message_id) for entries in swept for entry in entries]
-        assert len(told) == len(set(told)) == 70
-        assert {message for _, message in told} == set(due)
-        for each in (1, 2, 3):
-            assert [position for position, _, _ in await timeline(db, each)] == list(
-                range(1, await users.head(db, each) + 1)
-            )
-
-
-async def test_a_sweep_goes_on_where_a_person_is_no_more(database_url) -> None:
-    async with opened(database_url, 1, 2) as db:
-        (message,) = await fill(db, (1, 2), expires_at=LATER)
-        await db.write(execute, "DELETE FROM heads WHERE user_id = 2")
-        assert [entry.user_id for entry in await messages.sweep(db, now=LATER, limit=9)] == [1]
-        assert await rows(db, "SELECT id FROM messages WHERE body IS NULL") == [(message,)]
+        before = await fill(db, (1, 2), (2, 1))
+        await blocks.add(db, 2, 1, NOW)
+        withheld = await fill(db, (1, 2), (1, 2))
+        answer = await fill(db, (2, 1))
+        theirs, own = [*answer, *before[::-1]], [*answer, *withheld[::-1], *before[::-1]]
+        assert await ids_of(db, 1, Page(9)) == await ids_within(db, Page(9)) == own
+        assert await ids_of(db, 2, Page(9)) == await ids_within(db, Page(9), people=(2, 1)) == theirs
+        assert await ids_within(db, Page(2, after=before[1])) == withheld[::-1]
+        assert await ids_within(db, Page(2, before=answer[0])) == withheld[::-1]
+        assert await messages.one_of(db, 2, withheld[0], NOW) is None
+        assert (await messages.one_of(db, 1, withheld[0], NOW)).recipient_position is None
+        await blocks.remove(db, 2, 1)
+        assert await ids_of(db, 2, Page(9)) == theirs

@@ -7,7 +7,7 @@ import peewee
 import pytest
 from playhouse.schema_diff import diff_models
 
-from models import conversations, messages, migrate, sessions, timelines, users
+from models import blocks, conversations, messages, migrate, receipts, sessions, timelines, users
 from models.db import Database, Engine, execute, fetch, is_postgres
 from models.migrate import DIRECTORY, Changed, State
 from tests.models.storage import SECONDS, opened
@@ -19,6 +19,9 @@ MODELS = [
     conversations.Members,
     messages.Messages,
     timelines.Timelines,
+    timelines.Heads,
+    receipts.Receipts,
+    blocks.Blocks,
 ]
 BASE = [path.stem for path in sorted(DIRECTORY.glob("[0-9]*.py"))]
 # What PostgreSQL calls what Peewee declares.

@@ -31,6 +31,8 @@ BIG = {
     "conversation_keys",
     "messages",
     "timelines",
+    "receipts",
+    "blocks",
 }
 DRIVEN = [name for name in DRIVES if name.partition(".")[0] not in {"migrate", "audit", "facts", "checkup"}]
 # These sort more than two pages, and have to: they put all the conversations of one person in order.
@@ -105,11 +107,12 @@ async def _plans(url: str) -> Plans:
 
 def _fill_people(engine: Engine) -> None:
     for table, select, *values in [
-        ("users", "n, 'person' || n, 'person' || n, 'person' || n, 'p1$hash', 0, NULL FROM numbers"),
-        ("heads", "n, 0 FROM numbers"),
+        ("users", "n, 'person' || n, 'person' || n, 'p1$hash', 0, NULL, TRUE, TRUE FROM numbers"),
+        ("looks", "'person' || n, n FROM numbers"),
+        ("heads", "n, 0, 0, 0, 0 FROM numbers"),
         (
             "sessions",
-            "n, n, 0, n, 0, %s, %s, '', '', 1, 0, %s, NULL, NULL, NULL FROM numbers",
+            "n, n, 0, n, 0, %s, %s, '', '', 1, 0, %s, NULL, NULL, NULL, 0 FROM numbers",
             NOW + 9,
             NOW + 9,
             b"mac",
@@ -117,8 +120,10 @@ def _fill_people(engine: Engine) -> None:
         # The first person talks with many, everybody else with one or two.
         ("conversations", "1000000 + n, 1, n, 0 FROM numbers WHERE n < %s", FRIENDS),
         ("conversations", "n * 1000000 + n + 1, n, n + 1, 0 FROM numbers WHERE n > 1"),
-        ("members", "pair_low, id FROM conversations"),
-        ("members", "pair_high, id FROM conversations WHERE pair_high <> pair_low AND pair_high <= %s", PEOPLE),
+        ("members", "pair_low, id, 0, 0 FROM conversations"),
+        ("members", "pair_high, id, 0, 0 FROM conversations WHERE pair_high <> pair_low AND pair_high <= %s", PEOPLE),
+        ("blocks", "2, n, 0 FROM numbers WHERE n > %s", PEOPLE // 2),
+        ("receipts", "%s, 1 + n - n / 2 * 2, 5 + n - n / 2 * 2, n, n FROM numbers", draft(1, 2).conversation_id),
         ("conversation_keys", "id, 1, 'master', %s FROM conversations", b"wrapped"),
     ]:
         text = f"INSERT INTO {table} {NUMBERS} SELECT {select}"
@@ -168,7 +173,9 @@ def _explain(engine: Engine, text: str, params: Any) -> Plan:
     engine.begin()
     try:
         if not text.startswith("INSERT"):
-            answer = engine.execute_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", params).fetchall()[0][0]
+            # What inserts cannot be done once more: only what is planned is known of it.
+            options = "FORMAT JSON" if "INSERT INTO" in text else "ANALYZE, FORMAT JSON"
+            answer = engine.execute_sql(f"EXPLAIN ({options}) {text}", params).fetchall()[0][0]
             _read_postgres(plan, (answer if isinstance(answer, list) else json.loads(answer))[0]["Plan"])
     finally:
         engine.rollback()
@@ -204,8 +211,9 @@ def _read_postgres(plan: Plan, node: dict[str, Any]) -> None:
     if node["Node Type"] == "Seq Scan":
         plan.whole.append(node["Relation Name"])
     if node["Node Type"] in {"Sort", "Incremental Sort"}:
-        plan.sorted.append(node["Plans"][0]["Actual Rows"] * node["Plans"][0]["Actual Loops"])
+        below = node["Plans"][0]
+        plan.sorted.append(below.get("Actual Rows", below["Plan Rows"]) * below.get("Actual Loops", 1))
     removed = sum(value for key, value in node.items() if key.startswith("Rows Removed by"))
-    plan.dropped += removed * node["Actual Loops"]
+    plan.dropped += removed * node.get("Actual Loops", 1)
     for inner in node.get("Plans", []):
         _read_postgres(plan, inner)

@@ -2,16 +2,26 @@
 
 import asyncio
 
-from models import timelines
-from models.db import Engine
-from models.timelines import Entry, Kind, insert, move_heads, take_heads
-from tests.models.storage import NOW, opened, rows, timeline
+import pytest
+
+from models import blocks, changes, conversations, messages, timelines
+from models.changes import Target
+from models.conversations import StoredKey
+from models.db import Engine, execute
+from models.timelines import Entry, Kind, State, move_heads, take_heads
+from tests.models.storage import NOW, draft, fill, opened, rows, timeline
+
+PAIR = (1, 2)
+CONVERSATION = draft(*PAIR).conversation_id
+OLD = NOW - 1
 
 
-def append(engine: Engine, people: list[int], message_id: int) -> None:
-    heads = {user_id: position + 1 for user_id, position in take_heads(engine, people).items()}
-    insert(engine, [Entry(each, heads[each], Kind.READ, 7, 8, message_id, NOW) for each in people])
-    move_heads(engine, heads)
+def append(engine: Engine, people: list[int], message_id: int, at: int = NOW) -> list[Entry]:
+    return timelines.append(engine, take_heads(engine, people), Kind.READ, 7, 8, message_id, at)
+
+
+async def positions(db, user_id: int) -> list[int]:
+    return [position for position, _, _ in await timeline(db, user_id)]
 
 
 async def test_an_entry_is_kept_whole(database_url) -> None:
@@ -24,6 +34,7 @@ async def test_the_heads_of_those_who_exist_are_taken(database_url) -> None:
     async with opened(database_url, 1, 2) as db:
         await db.write(append, [2], 5)
         assert await db.write(take_heads, [2, 1, 3, 2]) == {1: 0, 2: 1}
+        assert await db.write(take_heads, []) == {}
 
 
 async def test_heads_move_for_the_named_only(database_url) -> None:
@@ -53,3 +64,147 @@ async def test_numbers_of_kinds_never_change() -> None:
         "DELIVERED": 5,
         "READ": 6,
     }
+
+
+async def test_what_is_appended_is_told_to_the_named_and_moves_their_heads(database_url) -> None:
+    def tell(engine: Engine, people: list[int] | None) -> tuple[list[Entry], dict[int, int]]:
+        heads = take_heads(engine, [3, 1, 2, 9])
+        return timelines.append(engine, heads, Kind.READ, 7, 8, 5, NOW, people), heads
+
+    async with opened(database_url, 1, 2, 3) as db:
+        entries, heads = await db.write(tell, [3, 1])
+        assert entries == [Entry(1, 1, Kind.READ, 7, 8, 5, NOW), Entry(3, 1, Kind.READ, 7, 8, 5, NOW)]
+        assert heads == {1: 1, 2: 0, 3: 1}
+        entries, heads = await db.write(tell, None)
+        assert [entry[:2] for entry in entries] == [(1, 2), (2, 1), (3, 2)]
+        assert await db.write(tell, []) == ([], {1: 2, 2: 1, 3: 2})
+        assert await rows(db, "SELECT user_id, position FROM timelines ORDER BY 1, 2") == [
+            (1, 1),
+            (1, 2),
+            (2, 1),
+            (3, 1),
+            (3, 2),
+        ]
+
+
+async def test_what_is_placed_for_one_person_several_times_is_recorded_together(database_url) -> None:
+    def tell(engine: Engine) -> None:
+        heads = take_heads(engine, [1, 2])
+        entries = timelines.place(heads, Kind.READ, 7, 8, 5, NOW)
+        entries += timelines.place(heads, Kind.READ, 7, 8, 6, NOW, [2])
+        timelines.record(engine, entries)
+
+    async with opened(database_url, 1, 2) as db:
+        await db.write(tell)
+        assert await timelines.heads_of(db, [1, 2]) == {1: 1, 2: 2}
+        assert await positions(db, 2) == [1, 2]
+
+
+async def test_the_log_behind_a_position_comes_in_order_with_what_it_speaks_of(database_url) -> None:
+    async with opened(database_url, 1, 2, 3) as db:
+        await conversations.create(db, StoredKey(CONVERSATION, PAIR, 1, "master", b"wrapped"), NOW)
+        first, second, third = await fill(db, (1, 2), (2, 1), (1, 2))
+        await changes.delete(db, Target(first, 1, 0), NOW)
+        await fill(db, (1, 3))
+        told = await timelines.after(db, 2, position=0, limit=9)
+        assert [(one.entry.position, one.entry.kind, one.entry.message_id) for one in told] == [
+            (1, Kind.MESSAGE, first),
+            (2, Kind.MESSAGE, second),
+            (3, Kind.MESSAGE, third),
+            (4, Kind.DELETED, first),
+        ]
+        assert {one.pair for one in told} == {PAIR}
+        assert [one.message for one in told[1:3]] == [
+            await messages.one_of(db, 2, message, NOW) for message in (second, third)
+        ]
+        # In the present state.
+        assert told[0].message == told[3].message
+        assert (told[0].message.body, told[0].message.deleted_at) == (None, NOW)
+        assert await timelines.after(db, 2, position=1, limit=2) == told[1:3]
+        assert await timelines.after(db, 2, position=4, limit=9) == []
+
+
+async def test_a_log_has_no_gap_where_what_it_speaks_of_is_no_more(database_url) -> None:
+    async with opened(database_url, 1) as db:
+        await db.write(append, [1], 5)
+        ((entry, pair, message),) = await timelines.after(db, 1, position=0, limit=9)
+        assert (entry, pair, message) == (Entry(1, 1, Kind.READ, 7, 8, 5, NOW), (0, 0), None)
+
+
+async def test_the_log_of_whoever_blocks_tells_nothing_of_what_is_withheld(database_url) -> None:
+    async with opened(database_url, 1, 2) as db:
+        await blocks.add(db, 2, 1, NOW)
+        await fill(db, (1, 2))
+        (seen,) = await fill(db, (2, 1))
+        assert [one.entry.message_id for one in await timelines.after(db, 2, position=0, limit=9)] == [seen]
+
+
+async def test_heads_of_many_are_those_of_who_exist(database_url) -> None:
+    async with opened(database_url, 1, 2) as db:
+        await db.write(append, [2], 5)
+        assert await timelines.heads_of(db, range(1, 2 * timelines.MOST_PEOPLE)) == {1: 0, 2: 1}
+        assert await timelines.heads_of(db, []) == {}
+
+
+async def test_the_state_tells_head_floor_and_what_was_acknowledged(database_url) -> None:
+    async with opened(database_url, 1) as db:
+        await db.write(execute, "UPDATE heads SET position = 9, floor = 2, acked = 5")
+        assert await timelines.state(db, 1) == State(position=9, floor=2, acked=5)
+        assert await timelines.state(db, 7) == State(0, 0, 0)
+
+
+async def test_what_is_old_is_forgotten_from_the_low_end_up_to_the_first_that_is_not(database_url) -> None:
+    async with opened(database_url, 1, 2, 3) as db:
+        for number, at in enumerate([OLD, OLD, NOW, OLD, NOW]):
+            await db.write(append, [1], number, at)
+        await db.write(append, [2], 1, OLD)
+        sent = await fill(db, (3, 3))
+        assert await timelines.forget(db, before=NOW, limit=99) == 3
+        assert await positions(db, 1) == [3, 4, 5]
+        assert await timelines.state(db, 1) == State(5, 2, 0)
+        assert (await positions(db, 2), await timelines.state(db, 2)) == ([], State(1, 1, 0))
+        assert (await positions(db, 3), await timelines.state(db, 3)) == ([1], State(1, 0, 0))
+        assert await timelines.forget(db, before=NOW, limit=99) == 0
+        # The next position is the next, and messages stay.
+        await db.write(append, [2], 2)
+        assert await positions(db, 2) == [2]
+        assert await timelines.forget(db, before=NOW + 1, limit=99) == 5
+        assert [message.id for message in await messages.by_ids(db, sent)] == sent
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+async def test_forgetting_stops_at_its_limit_and_goes_on_from_there(
+    database_url, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(timelines, "MOST_PEOPLE", 2)
+    monkeypatch.setattr(timelines, "MOST_DROPPED", 2)
+    people = [1, 2, 3, 4, 5]
+    async with opened(database_url, *people) as db:
+        for number in range(3):
+            await db.write(append, [1, 3, 4], number, OLD)
+        await db.write(append, people, 9)
+        steps = []
+        while not steps or steps[-1] == limit:
+            steps.append(await timelines.forget(db, before=NOW, limit=limit))
+            for each in people:
+                state = await timelines.state(db, each)
+                assert await positions(db, each) == list(range(state.floor + 1, state.position + 1))
+        assert sum(steps) == 9
+        assert [await positions(db, each) for each in people] == [[4], [1], [4], [4], [1]]
+
+
+async def test_forgetting_twice_at_once_while_others_write_leaves_no_gap(database_url) -> None:
+    people = [1, 2, 3]
+    async with opened(database_url, *people, threads=4) as db, opened(database_url, threads=4) as other:
+        for number in range(10):
+            await db.write(append, people, number, OLD)
+        limits = [7, 7, 99, 99]
+        done = await asyncio.gather(
+            *(timelines.forget([db, other][n % 2], before=NOW, limit=limit) for n, limit in enumerate(limits)),
+            *(fill([db, other][n % 2], (1, 2), (2, 3)) for n in range(4)),
+        )
+        assert sum(done[:4]) == 30
+        for each in people:
+            state = await timelines.state(db, each)
+            assert state.floor == 10
+            assert await positions(db, each) == list(range(11, state.position + 1))

@@ -77,3 +77,16 @@ async def test_a_name_is_data_and_never_a_statement(database_url) -> None:
         name = "x'); DROP TABLE users; -- %s ? \\"
         await add_person(db, 1, name)
         assert (await users.by_key(db, name)).id == 1
+
+
+async def test_flags_are_on_at_first_and_change_one_by_one(database_url) -> None:
+    async with opened(database_url, 1, 2) as db:
+        assert await users.flags(db, 1) == (True, True)
+        await users.set_flags(db, 1, receipts=False)
+        assert await users.flags(db, 1) == (False, True)
+        await users.set_flags(db, 1, receipts=True, presence=False)
+        assert await users.flags(db, 1) == (True, False)
+        await users.set_flags(db, 1)
+        assert await users.flags(db, 1) == (True, False)
+        assert await users.flags(db, 2) == (True, True)
+        assert await users.flags(db, 9) == (False, False)

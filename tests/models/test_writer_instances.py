@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
+from models import changes
 from models import db as db_module
-from models import messages
 from models.writer import Stored, Writer
 from tests.models.storage import NOW, SECONDS, all_of, assert_sound, draft, instances, rows
 
@@ -48,7 +48,7 @@ async def test_instances_that_write_in_all_directions_agree_on_one_order(databas
 async def test_sweeps_and_writes_of_several_instances_do_not_collide(database_url, states) -> None:
     async with instances(database_url, *PEOPLE) as writers:
         await all_of(writers[0].add(draft(*pair, expires_at=NOW + 1)) for pair in PAIRS * 3)
-        sweeping = [messages.sweep(writer._db, now=NOW + 1, limit=10) for writer in writers for _ in range(11)]
+        sweeping = [changes.sweep(writer._db, now=NOW + 1, limit=10) for writer in writers for _ in range(11)]
         swept, stored = await asyncio.wait_for(
             asyncio.gather(asyncio.gather(*sweeping), _gather(talk(writers, rounds=5))), SECONDS
         )

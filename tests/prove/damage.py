@@ -124,7 +124,12 @@ def acknowledged_and_lost(entries: list[Entry]) -> None:
 
 def never_heard(entries: list[Entry]) -> None:
     """One event is taken from one device, whenever it was told."""
-    _, heard = first(entries, h.Heard, lambda each: each.told.position > 5)
+    answered = {(each.device, each.position) for each in entries if isinstance(each, h.Answered)}
+    _, heard = first(
+        entries,
+        h.Heard,
+        lambda each: each.told.position > 5 and (each.device, each.told.position) not in answered,
+    )
     position, device = heard.told.position, heard.device
     entries[:] = [
         each

@@ -67,15 +67,13 @@ class Socket(WebSocketHandler):
             self.stub.world.connections[self.name] = Connection(device, 0)
             frame = {"position": None} | frame
         connection = self.stub.world.connections[self.name]
-        if frame["type"] == "ping":
-            self.say(wire.Pong(len(self.stub.world.logs[connection.device.person]), "ping"))
-        elif frame["type"] != "auth" and not self.refused(frame):
+        if frame["type"] != "auth" and not self.refused(frame):
             connection.inbox.append(frame)
             self.stub.world.serve(connection)
             self.stub.flush()
 
     def refused(self, frame: dict[str, Any]) -> bool:
-        if frame["type"] in ("hello", "ack") or not self.stub.refuse_next:
+        if frame["type"] in ("hello", "ack", "ping") or not self.stub.refuse_next:
             return False
         self.stub.refuse_next -= 1
         self.say(wire.Error("unavailable", "Later.", frame["ref"], 0.05))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from prove import history as h
 from prove import wire
@@ -174,11 +175,53 @@ def test_what_has_come_can_be_read_once(device: Device) -> None:
     device.take(told(2), 0)
     device.wish_read("b")
     (job,) = device.due(0)
-    frame = device.say(job, "v1", 0)
-    assert (frame["peer"], frame["up_to"]) == ("b", 2)
+    read, ping = device.say(job, "v1", 0)
+    assert (read["peer"], read["up_to"]) == ("b", 2)
     assert device.unread == {}
-    device.take(wire.Done(str(frame["ref"])), 0)
+    device.take(wire.Pong(2, "ping"), 0)
+    assert len(device.outbox) == 1
+    device.take(wire.Pong(2, str(ping["ref"])), 0)
     assert not len(device.outbox)
+
+
+def test_a_pong_behind_a_refused_reading_means_nothing(device: Device) -> None:
+    join(device)
+    device.take(told(1), 0)
+    device.wish_read("b")
+    (job,) = device.due(0)
+    _, first_ping = device.say(job, "v1", 0)
+    device.take(wire.Error("unavailable", "Later.", job.ref, 1.0), 0)
+    device.take(wire.Pong(1, str(first_ping["ref"])), 0)
+    _, second_ping = device.say(device.due(1)[0], "v1", 1)
+    device.take(wire.Pong(1, str(first_ping["ref"])), 0)
+    assert len(device.outbox) == 1
+    device.take(wire.Pong(1, str(second_ping["ref"])), 0)
+    assert not len(device.outbox)
+
+
+def test_an_edit_is_answered_by_its_event_and_by_no_other(device: Device) -> None:
+    join(device)
+    device.wish_edit(7, "new")
+    device.take(wire.EditedTold(1, replace(MESSAGE, content="new")), 0)  # of another device: not yet asked for
+    device.say(device.due(0)[0], "v1", 0)
+    device.take(wire.EditedTold(2, replace(MESSAGE, content="newer")), 0)
+    assert len(device.outbox) == 1
+    device.take(wire.EditedTold(3, replace(MESSAGE, content="new")), 0)
+    assert not len(device.outbox)
+
+
+def test_a_message_is_not_changed_twice_at_once(device: Device) -> None:
+    device.own.extend((7, 8))
+    device.wish_edit(7, "new")
+    assert device.changeable == [8]
+
+
+def test_a_refused_hello_is_seen(device: Device) -> None:
+    device.hello()
+    device.take(wire.Error("unavailable", "Later.", "hello"), 0)
+    assert device.hello_refused
+    device.hello()
+    assert not device.hello_refused
 
 
 def test_a_deleted_message_is_not_edited_any_more(device: Device) -> None:
@@ -212,8 +255,8 @@ def test_a_ping_is_answered_by_the_head_and_owed_until_then(device: Device) -> N
     assert device.ping(1) is not None
     assert device.ping(2) is None
     assert (device.waits_since(), device.has_everything) == (1, False)
-    device.take(wire.Pong(3), 2)
+    device.take(wire.Pong(3, "ping"), 2)
     assert (device.waits_since(), device.has_everything) == (None, True)
     assert device.ping(3) is not None
-    device.take(wire.Pong(4), 3)
+    device.take(wire.Pong(4, "ping"), 3)
     assert not device.has_everything

@@ -46,7 +46,7 @@ async def run(directory: Path, *, rounds: int = 6) -> tuple[list[Entry], Stub]:
             wire.cut(0.5, random)
             stub.refuse_next = 3
         crowd.wishing = False
-        took = await finish.drain(crowd, PATIENCE_SECONDS)
+        took = await finish.drain(crowd, api, PATIENCE_SECONDS)
         await finish.tell_the_end(crowd, api, history.record, took, PATIENCE_SECONDS)
         assert not living.done()
     finally:

@@ -22,6 +22,7 @@ READ_BEFORE_SUBSCRIBE = "read before subscribe"
 LOST_SWEEP = "lost sweep"
 BUGS = (PUBLISH_BEFORE_COMMIT, HIGHEST_SEEN, NO_DEDUPE, READ_BEFORE_SUBSCRIBE, LOST_SWEEP)
 EPOCH = "e1"
+DONE = "done"
 
 
 @dataclass
@@ -132,12 +133,12 @@ class World:
         device = self.random.choice(self.devices)
         self.count += 1
         roll = self.random.random()
-        if roll < 0.7 or not device.own:
+        if roll < 0.7 or not device.changeable:
             device.wish_send(self.random.choice(self.people), f"text {self.count}", f"c{self.count}")
         elif roll < 0.85:
-            device.wish_edit(self.random.choice(device.own), f"edited {self.count}")
+            device.wish_edit(self.random.choice(device.changeable), f"edited {self.count}")
         elif roll < 0.95:
-            device.wish_delete(self.random.choice(device.own))
+            device.wish_delete(self.random.choice(device.changeable))
         if device.unread and self.random.random() < 0.5:
             device.wish_read(self.random.choice(list(device.unread)))
 
@@ -154,16 +155,16 @@ class World:
         connection = self.connections.get(device.name)
         for job in device.due(0):
             if connection is not None and self.random.random() < 0.8:
-                connection.inbox.append(device.say(job, "v1", 0))
+                connection.inbox.extend(device.say(job, "v1", 0))
                 continue
-            frame = device.say(job, "rest", 0)
+            frame = device.say(job, "rest", 0)[0]
             answer = self.act(device.person, frame, self.random.randrange(2))
             if answer is None or self.random.random() < 0.2:
                 device.answered_call(job, 0, b"", 0, 0)
             elif isinstance(answer, wire.Sent):
                 status = 200 if answer.duplicate else 201
                 device.answered_call(job, status, wire.encode(_json(answer.message)), 0)
-            elif isinstance(answer, wire.Done):
+            elif answer == DONE:
                 device.answered_call(job, 204, b"", 0)
             else:
                 device.answered_call(job, 404, b'{"code":"not_found"}', 0)
@@ -183,7 +184,7 @@ class World:
             return
         del self.connections[connection.device.name]
         for frame in [frame for frame in connection.inbox if self.random.random() < 0.5]:
-            if frame["type"] not in ("hello", "ack") and connection.joined:
+            if frame["type"] not in ("hello", "ack", "ping") and connection.joined:
                 self.act(connection.device.person, frame, connection.instance)
         connection.device.lost()
 
@@ -218,7 +219,9 @@ class World:
             self.attach(connection, frame)
         elif frame["type"] == "ack":
             self.acked(person, int(frame["position"] or 0), connection.instance)
-        elif (answer := self.act(person, frame, connection.instance, connection)) is not None:
+        elif frame["type"] == "ping":
+            connection.outbox.append(wire.Pong(len(self.logs[person]), str(frame["ref"])))
+        elif not isinstance(answer := self.act(person, frame, connection.instance, connection), str | None):
             connection.outbox.append(answer)
 
     def attach(self, connection: Connection, hello: JSON) -> None:
@@ -239,14 +242,14 @@ class World:
 
     def act(
         self, person: str, frame: JSON, instance: int, connection: Connection | None = None
-    ) -> wire.Sent | wire.Done | wire.Error | None:
-        """Do what a frame asks for. None: no answer."""
+    ) -> wire.Sent | wire.Error | str | None:
+        """Do what a frame asks for. None: no answer. DONE: over a socket an event, or nothing, is the answer."""
         ref = str(frame["ref"])
         if frame["type"] == Kind.SEND:
             return self.send(person, frame, instance, connection)
         if frame["type"] == Kind.READ:
             self.receipt("read", person, str(frame["peer"]), int(frame["up_to"] or 0), instance)
-            return wire.Done(ref)
+            return DONE
         row = self.rows.get(int(frame["id"] or 0))
         if row is None or row.deleted or row.message.sender != person:
             return wire.Error("not_found", "There is no such message.", ref)
@@ -256,7 +259,7 @@ class World:
         else:
             row.deleted = True
             self.append(row, "deleted", instance)
-        return wire.Done(ref)
+        return DONE
 
     def send(self, person: str, frame: JSON, instance: int, connection: Connection | None) -> wire.Sent | None:
         key = (person, str(frame["client_id"]))

@@ -33,6 +33,9 @@ class FakeTransport:
         assert self.closed is None, "closed twice"
         self.closed = (code, reason)
 
+    async def drained(self) -> None:
+        self.stuck = 0
+
 
 class BrokenTransport(FakeTransport):
     """Breaks its promise not to raise."""

@@ -15,7 +15,6 @@ from realtime.dialects.v1 import (
     Auth,
     Bye,
     Delete,
-    Done,
     Edit,
     Heartbeat,
     Hello,
@@ -187,7 +186,6 @@ def test_the_end_of_a_session_is_not_told_as_a_frame() -> None:
                 "ref": "r",
             },
         ),
-        (Done("r"), {"type": "done", "ref": "r"}),
         (Pong(3), {"type": "pong", "position": 3}),
         (Heartbeat(3), {"type": "heartbeat", "position": 3}),
         (

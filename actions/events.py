@@ -1,0 +1,100 @@
+"""The log of one person as events: what a device has missed, in the present state.
+
+A message that was deleted or has expired since comes as that, never with its text.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import models.facts
+import models.timelines
+import models.users
+from actions import messages
+from actions.app import App
+from models.messages import StoredMessage
+from models.timelines import Entry, Kind, Told
+from realtime.events import Deleted, Edited, Event, Expired, Message, MessageSent, Receipt
+
+Placed = tuple[int, Event]
+RECEIPTS = {Kind.DELIVERED: "delivered", Kind.READ: "read"}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a person's log stands: its head, the epoch, and how a device that knows `position` goes on.
+
+    `outcome`: `live` (it knows none), `recovered` (what it missed can be told), or `reset` (its position is of
+    another epoch, beyond the head, or older than what is kept: load history again).
+    """
+
+    position: int
+    epoch: str
+    outcome: str
+
+
+async def standing(app: App, user_id: int, *, position: int | None, epoch: str | None) -> Standing:
+    """How a device goes on. MUST be asked after the bus was joined: subscribe before you read."""
+    state = await models.timelines.state(app.db, user_id)
+    if app.epoch is None:
+        app.epoch = await models.facts.epoch(app.db)
+    return Standing(state.position, app.epoch, _outcome(app.epoch, state, position, epoch))
+
+
+def _outcome(own: str, state: models.timelines.State, position: int | None, epoch: str | None) -> str:
+    if position is None:
+        return "live"
+    known = state.floor <= position <= state.position
+    return "recovered" if known and epoch in (None, own) else "reset"
+
+
+async def after(app: App, user_id: int, *, position: int, limit: int) -> list[Placed]:
+    """The events behind `position`, each with its own, in order, at most `limit`."""
+    told = await models.timelines.after(app.db, user_id, position=position, limit=limit)
+    now = app.clock()
+    there = [one.message for one in told if one.message is not None and _is_there(one.message, now)]
+    shown, names = await asyncio.gather(
+        messages.present(app, user_id, there),
+        models.users.names_of(app.db, sorted({person for one in told for person in one.pair})),
+    )
+    by_id = {message.id: message for message in shown}
+    return [(one.entry.position, _event(one, by_id, names, user_id)) for one in told]
+
+
+def tell(app: App, entries: Sequence[Entry], pair: tuple[int, int], names: dict[int, str]) -> None:
+    """Publish what has been committed about a message that is gone, or a receipt."""
+    for entry in entries:
+        peer = names.get(_other(pair, entry.user_id), "")
+        app.bus.publish([(entry.user_id, entry.position)], _plain_event(entry, peer, names.get(entry.actor_id, "")))
+
+
+def tell_edited(app: App, entries: Iterable[Entry], message: Message) -> None:
+    """Publish a message's new text."""
+    app.bus.publish([(entry.user_id, entry.position) for entry in entries], Edited(message))
+
+
+def _event(told: Told, shown: dict[int, Message], names: dict[int, str], user_id: int) -> Event:
+    entry = told.entry
+    if entry.kind in (Kind.MESSAGE, Kind.EDITED):
+        message = shown.get(entry.message_id)
+        if message is not None:
+            return MessageSent(message) if entry.kind == Kind.MESSAGE else Edited(message)
+        deleted = told.message is not None and told.message.deleted_at is not None
+        entry = entry._replace(kind=Kind.DELETED if deleted else Kind.EXPIRED)
+    return _plain_event(entry, names.get(_other(told.pair, user_id), ""), names.get(entry.actor_id, ""))
+
+
+def _plain_event(entry: Entry, peer: str, by: str) -> Event:
+    if entry.kind == Kind.DELETED:
+        return Deleted(entry.message_id, peer)
+    if entry.kind == Kind.EXPIRED:
+        return Expired(entry.message_id, peer)
+    return Receipt(RECEIPTS[Kind(entry.kind)], by, peer, entry.message_id)
+
+
+def _other(pair: tuple[int, int], user_id: int) -> int:
+    return pair[1] if pair[0] == user_id else pair[0]
+
+
+def _is_there(message: StoredMessage, now: int) -> bool:
+    return message.body is not None and (message.expires_at is None or message.expires_at > now)

@@ -1,0 +1,76 @@
+"""Filling gaps: what a connection should have been given and was not is read from the log.
+
+The database is the truth, the bus is only a bell. This one mechanism brings what was missed before a
+device came back, and repairs a lost publish, a dead Redis and whatever else swallowed an event.
+"""
+
+import models.timelines
+from actions import events
+from actions.app import App
+from realtime.codes import TOO_SLOW
+from realtime.connection import Connection
+
+PAGE = 200
+
+
+async def fill(app: App, connection: Connection) -> int:
+    """Give a connection what its user's log holds behind what it was given; how many events that was.
+
+    One filling at a time; a reader that does not keep up is waited for, page by page.
+    """
+    if connection in app.filling:
+        return 0
+    app.filling.add(connection)
+    try:
+        return await _fill(app, connection)
+    finally:
+        app.filling.discard(connection)
+
+
+async def catch_up(app: App, connection: Connection) -> None:
+    """`fill`, once, beside everything else."""
+    await fill(app, connection)
+
+
+async def _fill(app: App, connection: Connection) -> int:
+    filled = 0
+    while connection.closed is None and (upto := connection.given.upto) is not None:
+        page = await events.after(app, connection.user_id, position=upto, limit=PAGE)
+        if page and page[0][0] > upto + 1:
+            # What lies between has been forgotten meanwhile: at its next hello the client is told to begin anew.
+            connection.close(TOO_SLOW)
+            break
+        for position, event in page:
+            frame = connection.dialect.encode(event, position)
+            if frame is None:
+                connection.given.add(position)
+            else:
+                filled += connection.give(frame, position)
+        if len(page) < PAGE:
+            break
+        await connection.drained()
+    return filled
+
+
+async def repair(app: App) -> None:
+    """Compare what each connection was given with the head of its user's log, and fill what is missing."""
+    begun = [connection for connection in app.hub.all() if connection.given.upto is not None]
+    heads = await models.timelines.heads_of(app.db, sorted({connection.user_id for connection in begun}))
+    for connection in begun:
+        upto = connection.given.upto
+        head = heads.get(connection.user_id, 0)
+        connection.head = max(connection.head, head)
+        if upto is not None and upto < head:
+            app.repaired += await fill(app, connection)
+
+
+async def beat(app: App) -> None:
+    """Look at everybody's head, fill what is missing, and tell each client how far its log goes."""
+    await repair(app)
+    app.hub.beat()
+
+
+async def while_down(app: App) -> None:
+    """As long as the bus is down, the log is the only way in which another instance's events arrive."""
+    if not app.bus.up:
+        await repair(app)

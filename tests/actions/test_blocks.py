@@ -1,0 +1,141 @@
+"""Blocks, on both engines: to the blocked nothing has changed; to the blocker nothing has happened."""
+
+from uuid import uuid4
+
+import pytest
+
+from actions import blocks, changes, conversations, messages, receipts
+from actions.app import App, Caller
+from actions.errors import Invalid, NotFound
+from actions.messages import Outgoing
+from realtime.events import Deleted, MessageSent
+from tests.actions.stage import NotingBus, connection_of, log_of, say
+from tests.realtime.fakes import Listening
+from tests.rooms import join, running_app
+
+
+async def contents(app: App, caller: Caller, peer: str | None = None) -> list[str]:
+    return [message.content for message in await messages.list_own(app, caller, limit=100, peer=peer)]
+
+
+async def lasts(app: App, caller: Caller) -> list[tuple[str, str]]:
+    summaries = await conversations.list_own(app, caller, limit=100, before=None)
+    return [(summary.peer, summary.last_message.content) for summary in summaries]
+
+
+async def told(app: App, caller: Caller) -> list[str]:
+    return [event.message.content for event in await log_of(app, caller) if isinstance(event, MessageSent)]
+
+
+async def test_a_withheld_message_is_all_there_for_its_sender_and_nowhere_for_the_blocker(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob, eve = await join(app, "alice"), await join(app, "bob"), await join(app, "eve")
+        await say(app, alice, "bob", "before")
+        allowed = await messages.send(app, alice, Outgoing("eve", "to eve"))
+        await blocks.add(app, bob, "alice")
+        bus, socket = NotingBus(app), connection_of(bob)
+        app.hub.join(socket)
+        client_id = uuid4()
+        sent = await messages.send(app, alice, Outgoing("bob", "withheld", client_id, 3600))
+        again = await messages.send(app, alice, Outgoing("bob", "withheld", client_id, 3600))
+        assert (sent.duplicate, again.duplicate, again.message) == (False, True, sent.message)
+        assert sent.position == allowed.position + 1
+        shown = sent.message
+        assert (shown.sender, shown.recipient, shown.content) == ("alice", "bob", "withheld")
+        # The sender: as ever.
+        assert await contents(app, alice) == ["withheld", "to eve", "before"]
+        assert await contents(app, alice, "bob") == ["withheld", "before"]
+        assert await messages.read_one(app, alice, shown.id) == shown
+        assert await lasts(app, alice) == [("bob", "withheld"), ("eve", "to eve")]
+        assert await told(app, alice) == ["before", "to eve", "withheld"]
+        # The blocker: nothing.
+        assert await contents(app, bob) == await contents(app, bob, "alice") == await told(app, bob) == ["before"]
+        assert await lasts(app, bob) == [("alice", "before")]
+        with pytest.raises(NotFound):
+            await messages.read_one(app, bob, shown.id)
+        assert {user_id for receivers, _ in bus.published for user_id, _ in receivers} == {alice.user_id}
+        assert isinstance(socket.transport, Listening)
+        assert socket.transport.frames == []
+        assert await contents(app, eve) == ["to eve"]
+
+
+async def test_what_becomes_of_a_withheld_message_is_withheld_too(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await join(app, "alice"), await join(app, "bob")
+        await blocks.add(app, bob, "alice")
+        bus = NotingBus(app)
+        message_id = await say(app, alice, "bob", "withheld")
+        await changes.edit(app, alice, message_id, "changed")
+        await receipts.read(app, bob, peer="alice", up_to=message_id)
+        assert await contents(app, alice) == ["changed"]
+        await changes.delete(app, alice, message_id)
+        assert await log_of(app, alice) == [Deleted(message_id, "bob")] * 3
+        assert (await log_of(app, bob), await lasts(app, bob), await contents(app, bob)) == ([], [], [])
+        assert {user_id for receivers, _ in bus.published for user_id, _ in receivers} == {alice.user_id}
+
+
+async def test_after_unblocking_new_messages_arrive_and_the_withheld_stay_away(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await join(app, "alice"), await join(app, "bob")
+        await blocks.add(app, bob, "alice")
+        withheld = await say(app, alice, "bob", "withheld")
+        await blocks.remove(app, bob, "alice")
+        after = await say(app, alice, "bob", "after")
+        assert await contents(app, bob) == await contents(app, bob, "alice") == await told(app, bob) == ["after"]
+        assert await lasts(app, bob) == [("alice", "after")]
+        assert (await messages.read_one(app, bob, after)).content == "after"
+        with pytest.raises(NotFound):
+            await messages.read_one(app, bob, withheld)
+        assert await contents(app, alice) == ["after", "withheld"]
+
+
+async def test_a_block_goes_one_way_and_concerns_one_person(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob, eve = await join(app, "alice"), await join(app, "bob"), await join(app, "eve")
+        await blocks.add(app, bob, "alice")
+        await say(app, bob, "alice", "from the blocker")
+        await say(app, eve, "bob", "from another")
+        await say(app, bob, "bob", "a note")
+        assert await contents(app, alice) == ["from the blocker"]
+        assert await contents(app, bob) == ["a note", "from another", "from the blocker"]
+
+
+async def test_adding_and_removing_twice_changes_nothing(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await join(app, "alice"), await join(app, "bob")
+        for _ in range(2):
+            await blocks.add(app, bob, "ALICE")
+        assert [name for name, _ in await blocks.list_own(app, bob, after=0, limit=10)] == ["alice"]
+        assert await blocks.list_own(app, alice, after=0, limit=10) == []
+        for _ in range(2):
+            await blocks.remove(app, bob, "alice")
+        assert await blocks.list_own(app, bob, after=0, limit=10) == []
+        await say(app, alice, "bob", "hi")
+        await blocks.add(app, bob, "alice")
+        await say(app, alice, "bob", "withheld")
+        assert await contents(app, bob) == ["hi"]
+
+
+async def test_those_one_blocks_are_listed_page_by_page(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        bob = await join(app, "bob")
+        names = {f"person{number}" for number in range(3)}
+        for name in names:
+            await join(app, name)
+            await blocks.add(app, bob, name)
+        first = await blocks.list_own(app, bob, after=0, limit=2)
+        rest = await blocks.list_own(app, bob, after=first[-1][1], limit=2)
+        assert (len(first), len(rest)) == (2, 1)
+        assert {name for name, _ in first + rest} == names
+
+
+async def test_nobody_blocks_themselves_or_somebody_who_is_not_there(sqlite_url: str) -> None:
+    async with running_app(sqlite_url) as app:
+        bob = await join(app, "bob")
+        with pytest.raises(Invalid):
+            await blocks.add(app, bob, "Bob")
+        for name in ("nobody", "", "not a name"):
+            with pytest.raises(NotFound):
+                await blocks.add(app, bob, name)
+            with pytest.raises(NotFound):
+                await blocks.remove(app, bob, name)
