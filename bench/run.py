@@ -27,7 +27,8 @@ from tests.servers import running_postgres, running_redis
 
 HERE = Path(__file__).resolve().parent
 LIMITS = (
-    "Recado is spoken to in `recado.v1`. Limits are on, so wide that they never bite (bench/recado.py); signing in costs bcrypt 4, but 12 in M3;"
+    "Recado is spoken to in `recado.v1`. Limits are on, so wide that they never bite (bench/recado.py);"
+    " signing in costs bcrypt 4, but 12 in M3;"
     " the log says warnings only."
 )
 
