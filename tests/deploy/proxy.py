@@ -52,6 +52,14 @@ class Proxy(Server):
             time.sleep(0.01)
         return found
 
+    def lines_for(self, path: str) -> list[dict[str, Any]]:
+        """What the access log says of the requests for this path; at least one, which may come after the answer."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not (found := [line for line in self.lines() if line["path"] == path]):
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.01)
+        return found
+
     def line_of(self, reply: Reply) -> dict[str, Any]:
         """What the access log says of this answer."""
         deadline = time.monotonic() + PATIENCE_SECONDS
