@@ -143,13 +143,13 @@ class App:
         self.current_keys = Lru(most=MOST_REMEMBERED, keep=REMEMBER_KEYS, clock=self.clock)
         self.conversation_keys = Lru(most=MOST_REMEMBERED, keep=REMEMBER_KEYS, clock=self.clock)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, object]) -> None:
         """Do something beside everything else; the end of the process waits for it."""
         task = asyncio.ensure_future(self._beside(work))
         self.background.add(task)
         task.add_done_callback(self.background.discard)
 
-    async def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _beside(self, work: Coroutine[Any, Any, object]) -> None:
         try:
             await work
         except (Refused, Unavailable) as error:

@@ -42,7 +42,7 @@ def go_live(app: App, connection: Connection) -> None:
     connection.given.begin(connection.head)
     connection.release()
     # What was published after the head was read and before the bus was joined is in the log alone.
-    app.spawn(repair.catch_up(app, connection))
+    app.spawn(repair.fill(app, connection))
 
 
 async def resume(app: App, caller: Caller, *, position: int | None, epoch: str | None) -> Standing:
@@ -52,11 +52,12 @@ async def resume(app: App, caller: Caller, *, position: int | None, epoch: str |
 
 async def recover(app: App, connection: Connection, standing: Standing, position: int | None) -> None:
     """Give what was missed behind `position` if it can be told, then go live."""
-    recovered = standing.outcome == "recovered" and position is not None
     connection.head = max(connection.head, standing.position)
-    connection.given.begin(position if recovered and position is not None else standing.position)
-    if recovered:
+    if standing.outcome == "recovered" and position is not None:
+        connection.given.begin(position)
         await repair.fill(app, connection)
+    else:
+        connection.given.begin(standing.position)
     connection.release()
 
 

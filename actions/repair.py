@@ -27,11 +27,6 @@ async def fill(app: App, connection: Connection) -> int:
         app.filling.discard(connection)
 
 
-async def catch_up(app: App, connection: Connection) -> None:
-    """`fill`, once, beside everything else."""
-    await fill(app, connection)
-
-
 async def _fill(app: App, connection: Connection) -> int:
     filled = 0
     while connection.closed is None and (upto := connection.given.upto) is not None:
