@@ -25,10 +25,11 @@ from crypto import at_rest
 from crypto.at_rest import ConversationKey, Place
 from crypto.errors import Tampered
 from models.db import Unavailable
+from models.drafts import Draft, Missing, Stored
 from models.messages import Page, StoredMessage
 from models.receipts import Seen, Times
 from models.users import User
-from models.writer import Draft, Full, Missing, Stored
+from models.writer import Full
 from realtime.events import Message, MessageSent
 
 __all__ = ["Message", "Outgoing", "Sending", "Sent", "list_own", "present", "read_one", "send", "submit"]

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -78,8 +79,8 @@ class Database:
         return await self._leave(self._pool, self._whole, lambda engine: work(engine, *args, **kwargs))
 
     async def write_batch(self, work: Callable[Concatenate[Engine, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Like `write`, on the thread that is kept for the group-commit writer."""
-        return await self._leave(self._writing, self._whole, lambda engine: work(engine, *args, **kwargs))
+        """Run `work(engine, …)`, which makes a transaction of its own, on the thread of the group-commit writer."""
+        return await self._leave(self._writing, self._again, lambda engine: work(engine, *args, **kwargs))
 
     async def close(self) -> None:
         """Wait for what runs, then close every connection."""
@@ -108,15 +109,17 @@ class Database:
             raise Unavailable(f"{type(error).__name__} {state or ''}".strip(), state) from error
 
     def _whole(self, work: Callable[[Engine], T]) -> T:
-        transaction = functools.partial(_transaction, work)
+        return self._again(functools.partial(_in_transaction, work))
+
+    def _again(self, work: Callable[[Engine], T]) -> T:
         try:
-            return self._once(transaction)
+            return self._once(work)
         except Unavailable as error:
             if error.state not in RETRYABLE_STATES:
                 raise
         # After those that it stood in the way of: at once, it could meet them again.
         time.sleep(RETRY_SECONDS)
-        return self._once(transaction)
+        return self._once(work)
 
     def _connect(self) -> None:
         with self._lock:
@@ -152,10 +155,16 @@ def _open(engine: Engine) -> None:
     engine.connect()
 
 
-def _transaction(work: Callable[[Engine], T], engine: Engine) -> T:
-    # IMMEDIATE: a SQLite transaction that reads first and writes later would fail, not wait.
-    with engine.atomic() if is_postgres(engine) else engine.atomic("IMMEDIATE"):
+def _in_transaction(work: Callable[[Engine], T], engine: Engine) -> T:
+    with transaction(engine):
         return work(engine)
+
+
+def transaction(engine: Engine) -> AbstractContextManager[object]:
+    """All or nothing of what is done inside `with`."""
+    # IMMEDIATE: a SQLite transaction that reads first and writes later would fail, not wait.
+    atomic: AbstractContextManager[object] = engine.atomic() if is_postgres(engine) else engine.atomic("IMMEDIATE")
+    return atomic
 
 
 def is_postgres(engine: Engine) -> bool:

@@ -9,80 +9,21 @@ broke is tried again: the unique `client_id` tells what the lost commit had stor
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
 
 import peewee
 
-from models import blocks, timelines
-from models.db import Database, Engine, Row, Unavailable, as_bytes, fetch, is_postgres, rows_of_marks
-from models.messages import COLUMNS, SealedBody, StoredMessage, from_row
-from models.timelines import Entry, Kind
+from models.batch import Outcome, write
+from models.db import Database, Unavailable
+from models.drafts import Draft, Stored
 
 MOST_IN_BATCH = 512
 RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)
-
-INSERT = (
-    "INSERT INTO messages (conversation_id, sender_id, recipient_id, client_id, client_made, sent_at, expires_at,"
-    " revision, alg, key_generation, body, sender_position, recipient_position) VALUES "
-)
-# The same with both timelines and heads, in one statement; SQLite has no statement that changes several tables.
-AT_ONCE = (
-    "WITH stored AS (" + INSERT + "{marks} RETURNING *), told AS ("
-    "SELECT sender_id AS user_id, sender_position AS position, id, conversation_id, sender_id, sent_at FROM stored"
-    " UNION ALL SELECT recipient_id, recipient_position, id, conversation_id, sender_id, sent_at FROM stored"
-    " WHERE recipient_position IS NOT NULL AND recipient_id <> sender_id), logged AS ("
-    f"INSERT INTO timelines ({timelines.COLUMNS}) SELECT user_id, position, {Kind.MESSAGE:d}, conversation_id,"
-    " sender_id, id, sent_at FROM told), moved AS ("
-    "UPDATE heads SET position = newest.position FROM (SELECT user_id, max(position) AS position FROM told"
-    " GROUP BY user_id) AS newest WHERE heads.user_id = newest.user_id)"
-    " SELECT id, sender_id, client_id FROM stored"
-)
-# A cross join keeps SQLite at looking up what is wanted, in place of reading all that the sender wrote.
-EXISTING = (
-    f"SELECT {COLUMNS} FROM (VALUES {{marks}}) AS wanted CROSS JOIN messages m"
-    " WHERE m.sender_id = wanted.column1 AND m.client_id = wanted.column2"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A message about to be stored; `sealed` is a value that only the crypto room makes."""
-
-    conversation_id: int
-    sender_id: int
-    recipient_id: int
-    client_id: bytes
-    client_made: bool
-    sent_at: int
-    expires_at: int | None
-    sealed: SealedBody
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What became of a draft: committed now, or (`duplicate`) found as it was stored the first time.
-
-    `positions` holds the place in each person's timeline, the sender's first; only the sender's for a duplicate,
-    and for what is withheld from a recipient who blocks the sender.
-    """
-
-    message_id: int
-    positions: tuple[tuple[int, int], ...]
-    duplicate: StoredMessage | None
-
-
-class Missing(Exception):
-    """One of the two people does not exist any more."""
 
 
 class Full(Exception):
     """More drafts wait than may wait."""
 
 
-Identity = tuple[int, bytes]
-Positions = dict[Identity, tuple[tuple[int, int], ...]]
-Outcome = Stored | Missing
 Waiter = tuple[Draft, "asyncio.Future[Stored]"]
 
 
@@ -165,114 +106,6 @@ class Writer:
                     raise
                 await asyncio.sleep(pause)
             careful = True
-
-
-def write(engine: Engine, drafts: Sequence[Draft], *, careful: bool) -> list[Outcome]:
-    """Store these drafts inside the caller's transaction; the outcomes are in the order of the drafts.
-
-    A `client_id` that its sender has used before breaks the unique index, unless `careful`: then what
-    is stored is looked up first, and the lock of the sender's head keeps it from changing.
-    """
-    heads, blocking = timelines.take_heads_and_blocking(
-        engine, chain.from_iterable((d.sender_id, d.recipient_id) for d in drafts)
-    )
-    known = _existing(engine, [_identity(draft) for draft in drafts]) if careful else {}
-    fresh: dict[Identity, Draft] = {}
-    for draft in drafts:
-        if _identity(draft) not in known and draft.sender_id in heads and draft.recipient_id in heads:
-            fresh.setdefault(_identity(draft), draft)
-    pairs = {(d.recipient_id, d.sender_id) for d in fresh.values() if d.recipient_id in blocking}
-    withheld = blocks.among(engine, pairs) if pairs else set()
-    placed = _insert(engine, fresh, heads, withheld) if fresh else {}
-    repeated = [_identity(d) for d in drafts if _identity(d) in placed and fresh[_identity(d)] is not d]
-    known.update(_existing(engine, repeated) if repeated else {})
-    return [_outcome(draft, placed if fresh.get(_identity(draft)) is draft else {}, known) for draft in drafts]
-
-
-def _identity(draft: Draft) -> Identity:
-    return (draft.sender_id, draft.client_id)
-
-
-def _existing(engine: Engine, identities: Sequence[Identity]) -> dict[Identity, StoredMessage]:
-    text = EXISTING.format(marks=rows_of_marks(len(identities), 2))
-    found = (from_row(row) for row in fetch(engine, text, list(chain.from_iterable(identities))))
-    return {(message.sender_id, message.client_id): message for message in found}
-
-
-def _insert(
-    engine: Engine, fresh: dict[Identity, Draft], heads: dict[int, int], withheld: set[tuple[int, int]]
-) -> dict[Identity, Stored]:
-    positions: Positions = {}
-    values: list[object] = []
-    for identity, draft in fresh.items():
-        sender, recipient = draft.sender_id, draft.recipient_id
-        people = (sender,) if recipient == sender or (recipient, sender) in withheld else (sender, recipient)
-        for user_id in people:
-            heads[user_id] += 1
-        positions[identity] = tuple((user_id, heads[user_id]) for user_id in people)
-        values += _row(draft, heads[sender], None if (recipient, sender) in withheld else heads[recipient])
-    marks = rows_of_marks(len(fresh), 13)
-    if is_postgres(engine):
-        ids = _ids(fetch(engine, AT_ONCE.format(marks=marks), values))
-    else:
-        ids = _ids(fetch(engine, INSERT + marks + " RETURNING id, sender_id, client_id", values))
-        timelines.record(engine, _entries(fresh, positions, ids))
-    return {identity: Stored(ids[identity], positions[identity], None) for identity in fresh}
-
-
-def _ids(rows: Sequence[Row]) -> dict[Identity, int]:
-    return {(row[1], as_bytes(row[2]) or b""): row[0] for row in rows}
-
-
-def _entries(fresh: dict[Identity, Draft], positions: Positions, ids: dict[Identity, int]) -> list[Entry]:
-    return [
-        Entry(
-            user_id,
-            position,
-            Kind.MESSAGE,
-            draft.conversation_id,
-            draft.sender_id,
-            ids[identity],
-            draft.sent_at,
-        )
-        for identity, draft in fresh.items()
-        for user_id, position in positions[identity]
-    ]
-
-
-def _row(draft: Draft, sender_position: int, recipient_position: int | None) -> tuple[object, ...]:
-    sealed = draft.sealed
-    return (
-        draft.conversation_id,
-        draft.sender_id,
-        draft.recipient_id,
-        draft.client_id,
-        draft.client_made,
-        draft.sent_at,
-        draft.expires_at,
-        0,
-        sealed.alg,
-        sealed.key_generation,
-        sealed.body,
-        sender_position,
-        recipient_position,
-    )
-
-
-def _outcome(draft: Draft, placed: dict[Identity, Stored], known: dict[Identity, StoredMessage]) -> Outcome:
-    identity = _identity(draft)
-    if identity in placed:
-        return placed[identity]
-    if identity not in known:
-        return Missing()
-    message = known[identity]
-    own = (message.sender_id, message.sender_position)
-    if message.body != draft.sealed.body:
-        return Stored(message.id, (own,), message)
-    # The very ciphertext: this draft was committed by a try whose answer was lost.
-    if message.recipient_position is None or message.recipient_id == message.sender_id:
-        return Stored(message.id, (own,), None)
-    return Stored(message.id, (own, (message.recipient_id, message.recipient_position)), None)
 
 
 def _resolve(batch: list[Waiter], outcomes: Sequence[Outcome | Exception]) -> None:

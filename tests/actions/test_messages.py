@@ -17,7 +17,7 @@ from actions.app import App, Caller
 from actions.errors import Conflict, Invalid, NotFound, TooMany, TryLater
 from actions.messages import UNREADABLE, Outgoing, Sent
 from models.db import Unavailable, fetch, open_engine
-from models.writer import Stored
+from models.drafts import Stored
 from realtime.events import Event
 from tests.actions.stage import NotingBus, change, connection_of, everything, held_writer, rows
 from tests.realtime.fakes import Listening

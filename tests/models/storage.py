@@ -4,23 +4,28 @@ import asyncio
 import itertools
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
 from uuid import uuid4
 
+import msgspec
 import peewee
 
 import models.users
 from models import migrate
 from models.audit import Record
 from models.db import Database, Engine, Unavailable, fetch
+from models.drafts import Draft, Stored
 from models.sessions import Session
 from models.timelines import Kind
-from models.writer import Draft, Stored, Writer
+from models.writer import Writer
 
 NOW = 1_800_000_000_000
 # Longer than anything here takes; what waits for it has failed.
+T = TypeVar("T")
 SECONDS = 30
 SEALED = b"gAAAAA"
 _numbers = itertools.count()
@@ -120,7 +125,7 @@ def draft(sender: int, recipient: int, *, client_id: bytes | None = None, **chan
         expires_at=None,
         sealed=Sealed(SEALED + b"%d" % next(_numbers)),
     )
-    return replace(fresh, **changes)
+    return msgspec.structs.replace(fresh, **changes)
 
 
 async def store(db: Database, *drafts: Draft) -> list[Stored]:
@@ -145,7 +150,7 @@ async def insist(writer: Writer, wanted: Draft) -> Stored:
             try:
                 return await writer.add(wanted)
             except Unavailable:
-                wanted = replace(wanted, sealed=Sealed(SEALED + b"%d" % next(_numbers)))
+                wanted = msgspec.structs.replace(wanted, sealed=Sealed(SEALED + b"%d" % next(_numbers)))
 
 
 async def rows(db: Database, text: str, *values: object) -> list[tuple[object, ...]]:
@@ -176,35 +181,47 @@ async def assert_sound(db: Database, people: Sequence[int]) -> None:
 @contextmanager
 def lost_answers(engine: Engine, times: int = 1) -> Iterator[list[int]]:
     """The next commits succeed, but their connection breaks before the answer; yields what has happened."""
-    commit, happened = engine.commit, []
+    happened: list[int] = []
 
-    def commit_and_break() -> None:
-        commit()
+    def break_after(commit: Callable[[], T]) -> T:
+        done = commit()
         if len(happened) < times:
             happened.append(1)
             raise peewee.OperationalError("server closed the connection unexpectedly")
+        return done
 
-    engine.commit = commit_and_break
-    try:
+    with around_commits(engine, break_after):
         yield happened
-    finally:
-        engine.commit = commit
 
 
 @contextmanager
 def counted_commits(engine: Engine) -> Iterator[list[int]]:
     """A list that grows with every commit."""
-    commit, happened = engine.commit, []
+    happened: list[int] = []
 
-    def commit_and_count() -> None:
-        commit()
+    def count(commit: Callable[[], T]) -> T:
+        done = commit()
         happened.append(1)
+        return done
 
-    engine.commit = commit_and_count
-    try:
+    with around_commits(engine, count):
         yield happened
+
+
+@contextmanager
+def around_commits(engine: Engine, around: Callable[[Callable[[], Any]], Any]) -> Iterator[None]:
+    """`around` is called with whatever commits: the end of a transaction, or a batch that is one by itself."""
+    commit, execute_sql = engine.commit, engine.execute_sql
+
+    def perhaps(text: str, *values: Any) -> Any:
+        run = partial(execute_sql, text, *values)
+        return around(run) if text.startswith("EXECUTE") else run()
+
+    engine.commit, engine.execute_sql = partial(around, commit), perhaps
+    try:
+        yield
     finally:
-        engine.commit = commit
+        engine.commit, engine.execute_sql = commit, execute_sql
 
 
 async def on_every_thread(db: Database, threads: int, text: str) -> list[object]:

@@ -6,7 +6,7 @@ import peewee
 import pytest
 
 from models import blocks
-from models.writer import Stored
+from models.drafts import Stored
 from tests.models.storage import (
     NOW,
     all_of,

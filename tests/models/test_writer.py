@@ -1,12 +1,13 @@
 """The writer: positions without gap, many messages in few commits, one row for one `client_id`."""
 
 import asyncio
-from dataclasses import replace
 
 import peewee
 import pytest
+from msgspec.structs import replace
 
-from models.writer import MOST_IN_BATCH, Full, Missing, Writer
+from models.drafts import Missing
+from models.writer import MOST_IN_BATCH, Full, Writer
 from tests.models.storage import (
     SECONDS,
     Sealed,

@@ -1,7 +1,7 @@
 """The writer and a connection that breaks: stored exactly once, and whoever waits hears the truth."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import peewee
@@ -10,9 +10,11 @@ import pytest
 
 from models import writer as module
 from models.db import Engine, Unavailable, execute
-from models.writer import Stored, Writer
+from models.drafts import Stored
+from models.writer import Writer
 from tests.models.storage import (
     SECONDS,
+    around_commits,
     assert_sound,
     draft,
     insist,
@@ -143,16 +145,13 @@ async def test_a_server_that_crashes_under_load_loses_nothing_it_acknowledged(ow
 @contextmanager
 def broken_commits(engine: Engine, times: int) -> Iterator[list[int]]:
     """The next commits do not happen: their connection breaks first."""
-    commit, happened = engine.commit, []
+    happened: list[int] = []
 
-    def break_or_commit() -> None:
+    def break_or(commit: Callable[[], object]) -> object:
         if len(happened) < times:
             happened.append(1)
             raise peewee.OperationalError("server closed the connection unexpectedly")
-        commit()
+        return commit()
 
-    engine.commit = break_or_commit
-    try:
+    with around_commits(engine, break_or):
         yield happened
-    finally:
-        engine.commit = commit

@@ -8,7 +8,8 @@ import pytest
 
 from models import changes
 from models import db as db_module
-from models.writer import Stored, Writer
+from models.drafts import Stored
+from models.writer import Writer
 from tests.models.storage import NOW, SECONDS, all_of, assert_sound, draft, instances, rows
 
 PEOPLE = range(1, 7)
