@@ -2,6 +2,7 @@
 
     python bench/load.py --url http://localhost:8000 --pairs 25 --in-flight 8 --seconds 10
     python bench/load.py --url http://localhost:8000 --rate 2000          # latency at a steady rate (open loop)
+    python bench/load.py --url http://localhost:8000 --url http://localhost:8001 --apart        # two instances
 
 People are signed up through the API, with names that begin with --prefix, and stay. The limits of a server are
 for people: start one that is to be measured with RECADO_LIMITS_ENABLED=false. With --server-pid and
@@ -28,6 +29,8 @@ from bench.stats import percentile
 from bench.talk import LoadFailed, Measured, Plan, Talk
 
 Figures = dict[str, float]
+
+URL = "http://localhost:8000"
 
 # Key in the JSON → what a person reads.
 TITLES = {
@@ -56,7 +59,9 @@ TITLES = {
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--url", default="http://localhost:8000", help="of the server (default: %(default)s)")
+    told = f"of the server, or of each instance: the pairs take them in turn (default: {URL})"
+    made.add_argument("--url", action="append", help=told)
+    made.add_argument("--apart", action="store_true", help="the two of a pair are on different instances")
     made.add_argument("--dialect", choices=sorted(DIALECTS), default="plain", help="(default: %(default)s)")
     made.add_argument("--pairs", type=_positive, default=25, help="pairs of people (default: %(default)s)")
     made.add_argument("--in-flight", type=_positive, default=1, help="messages per pair (default: %(default)s)")
@@ -85,7 +90,7 @@ def _positive(text: str) -> int:
 def plan_of(options: argparse.Namespace) -> Plan:
     """What was asked for."""
     return Plan(
-        url=options.url.rstrip("/"),
+        urls=[url.rstrip("/") for url in options.url or [URL]],
         dialect=DIALECTS[options.dialect],
         in_flight=options.in_flight,
         seconds=options.seconds,
@@ -93,6 +98,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
         warmup_seconds=options.warm_up,
         rate=options.rate,
         length=options.length,
+        apart=options.apart,
         server_pids=options.server_pid,
         database_pids=options.database_pid,
     )
@@ -105,7 +111,7 @@ def names_of(prefix: str, pairs: int) -> list[tuple[str, str]]:
 
 def people_of(plan: Plan, names: Sequence[tuple[str, str]]) -> list[tuple[Person, Person]]:
     """The pairs, signed in where the dialect needs it."""
-    tokens = join_all(plan.url, [name for pair in names for name in pair]) if plan.dialect.needs_account else {}
+    tokens = join_all(plan.urls[0], [name for pair in names for name in pair]) if plan.dialect.needs_account else {}
     return [(Person(a, b, tokens.get(a, "")), Person(b, a, tokens.get(b, ""))) for a, b in names]
 
 
@@ -155,8 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         pairs = people_of(plan, names_of(prefix, options.pairs))
         others = [f"{prefix}signs{index}" for index in range(options.sign_ins)]
-        join_all(plan.url, others)
-        with SigningIn(plan.url, others) as signing_in, asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+        join_all(plan.urls[0], others)
+        with SigningIn(plan.urls[0], others) as signing_in, asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
             measured = loop.run(measure(plan, pairs, prefix))
     except (CallFailed, LoadFailed, Refused, OSError) as error:
         print(f"load: {type(error).__name__}: {error}", file=sys.stderr)

@@ -2,8 +2,9 @@
 
 The server alone has the first core. The load generator has the second. PostgreSQL and Redis have the rest; where
 there is no rest (two cores), they are beside the load generator, so that nothing but the server's own work counts
-against the server's core; or, if that is asked for, anywhere. Where cores cannot be given away (macOS), nothing is
-pinned, and the results say so.
+against the server's core; or, if that is asked for, anywhere. A second instance has the last core alone where there
+are four or more; with fewer it has all of them together with everything else. Where cores cannot be given away
+(macOS), nothing is pinned, and the results say so.
 """
 
 import os
@@ -11,12 +12,13 @@ import platform
 import resource
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
+ENOUGH_FOR_TWO = 4  # the server, the load generator, the databases, a second instance
 LIBRARIES = ("tornado", "uvloop", "msgspec", "cryptography", "peewee", "psycopg2-binary", "redis", "picows")
 
 
@@ -27,13 +29,20 @@ class Cores:
     server: frozenset[int] = frozenset()
     load: frozenset[int] = frozenset()
     databases: frozenset[int] = frozenset()
+    second: frozenset[int] = frozenset()
+
+    @property
+    def has_spare(self) -> bool:
+        """Whether a second instance has a core that nobody else uses."""
+        return bool(self.second) and self.second.isdisjoint(self.server | self.load | self.databases)
 
     def told(self) -> str:
         """For a person."""
         if not self.server:
             return "not pinned"
-        shown = {name: ", ".join(map(str, sorted(getattr(self, name)))) for name in ("server", "load", "databases")}
-        return "server {server}; load generator {load}; PostgreSQL and Redis {databases}".format(**shown)
+        shown = {each.name: ", ".join(map(str, sorted(getattr(self, each.name)))) for each in fields(self)}
+        text = "server {server}; load generator {load}; PostgreSQL and Redis {databases}; second instance {second}"
+        return text.format(**shown)
 
 
 def share(cores: Sequence[int], *, databases_anywhere: bool = False) -> Cores:
@@ -41,8 +50,9 @@ def share(cores: Sequence[int], *, databases_anywhere: bool = False) -> Cores:
     if len(cores) < 2:
         return Cores()
     server, load, *rest = sorted(cores)
+    second = {rest.pop()} if len(cores) >= ENOUGH_FOR_TWO else cores
     databases = cores if databases_anywhere else rest or {load}
-    return Cores(frozenset({server}), frozenset({load}), frozenset(databases))
+    return Cores(frozenset({server}), frozenset({load}), frozenset(databases), frozenset(second))
 
 
 def own_cores() -> Sequence[int]:

@@ -1,98 +1,21 @@
 """How each row is measured. A function takes the bench and gives its runs; the table says which there are."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
-from bench import calls, subjects
+from bench import calls
 from bench.api import CallFailed
-from bench.goals import EIGHT, MAIN, ON_SQLITE, ONE, SIGNING_IN, STEADY
-from bench.machine import Cores, pinned
+from bench.goals import COLD, EIGHT, ONE, SIGNING_IN, STEADY, WARM
+from bench.machine import pinned
+from bench.pages import pages
+from bench.replicas import two_instances
 from bench.results import Run
-from bench.subjects import Subject
+from bench.stage import Bench
 
-HERE = Path(__file__).resolve().parent
 COST = 12  # of a password's hash, where signing in is a part of what is measured
 RATE = 2000
 SIGNERS = 4
 PER_PERSON = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How long and how often."""
-
-    rounds: int = 5
-    seconds: float = 10.0
-    warmup_seconds: float = 3.0
-    sockets: tuple[int, int] = (1000, 10_000)
-    starts: int = 9
-    calls: int = 2000
-
-
-QUICK = Size(rounds=2, seconds=3.0, warmup_seconds=1.0, sockets=(500, 2000), starts=3, calls=300)
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What the rows are measured with. `new_database` gives the URL of a fresh PostgreSQL database."""
-
-    home: Path
-    cores: Cores
-    size: Size
-    redis_url: str
-    database_pids: tuple[int, ...]
-    new_database: Callable[[], str]
-    tell: Callable[[str], None]
-
-    def relay(self) -> Subject:
-        """The bare relay."""
-        return subjects.relay(self.home / "relay", self.cores.server)
-
-    def main(self, *, rounds: int = 4) -> Subject:
-        """Recado with everything on. Each has a database, keys and a place in Redis of its own."""
-        database_url = self.new_database()
-        name = database_url.rpartition("/")[2]
-        settings = {"RECADO_REDIS_PREFIX": name}
-        home = self.home / name
-        return subjects.recado(
-            MAIN, home, self.cores.server, database_url=database_url, redis_url=self.redis_url, rounds=rounds,
-            settings=settings,
-        )  # fmt: skip
-
-    def on_sqlite(self) -> Subject:
-        """Recado as `make run` starts it."""
-        return subjects.recado(ON_SQLITE, self.home / "sqlite", self.cores.server)
-
-    def as_shipped(self) -> Subject:
-        """The same without wide limits: nothing is loaded but what `make run` loads."""
-        return subjects.recado(ON_SQLITE, self.home / "shipped", self.cores.server, program="server.py")
-
-    def load(self, subject: Subject, *options: object) -> dict[str, float]:
-        """What load.py measures; the databases' share only where the subject uses them."""
-        size = self.size
-        uses = subject.title == MAIN
-        return self.measure(
-            "load.py",
-            subject,
-            *("--seconds", size.seconds, "--warm-up", size.warmup_seconds, "--prefix", "pair", *options),
-            *(f"--database-pid={pid}" for pid in self.database_pids if uses),
-        )
-
-    def measure(self, program: str, subject: Subject, *options: object) -> dict[str, Any]:
-        """The JSON that a program of this folder prints about the subject, from the load generator's core."""
-        command = [sys.executable, str(HERE / program), "--json", "--url", subject.url, "--dialect", subject.dialect]
-        command += ["--server-pid", str(subject.pid), *map(str, options)]
-        with pinned(self.cores.load):
-            ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        if ran.returncode:
-            raise CallFailed(f"{subject.title}: {program}: {ran.stderr or ran.stdout}")
-        found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-        return found
 
 
 def talk(bench: Bench) -> Iterator[Run]:
@@ -129,6 +52,22 @@ def memory(bench: Bench) -> Iterator[Run]:
         yield Run("M4", "", subject.title, 0, {"kb_per_socket": found["kb_per_socket"]})
 
 
+def storm(bench: Bench) -> Iterator[Run]:
+    """M6: prepared once; the same clients come back again and again behind the same positions."""
+    size = bench.size
+    options = ("--clients", size.clients, "--settle", size.settle_seconds, "--keep", bench.home / "storm.json")
+    with bench.main() as main:
+        for case in (WARM, COLD):
+            for turn in range(size.storms):
+                if case == COLD:
+                    main.stop()
+                    main.start()
+                found = bench.measure("storm.py", main, *options, *bench.databases, faults=True)
+                told = f"{found['seconds']:.1f} s, {found['lost']:,.0f} lost, {found['not_ready']:.0f} times not ready"
+                bench.tell(f"M6 {case}: {told}")
+                yield Run("M6", case, main.title, turn, found)
+
+
 def start(bench: Bench) -> Iterator[Run]:
     """M8: the first start fills the caches and makes the database, and does not count."""
     for subject in (bench.relay(), bench.as_shipped()):
@@ -152,13 +91,16 @@ def single_calls(bench: Bench) -> Iterator[Run]:
                 yield Run("M9", case, main.title, turn, values)
 
 
-# Row → how. M2 comes with M1; M5, M6 and M7 have no function yet.
+# Row → how, in this order: what leaves much behind comes last. M2 comes with M1.
 ROWS: Mapping[str, Callable[[Bench], Iterator[Run]]] = {
     "M1": talk,
     "M3": latency,
     "M4": memory,
+    "M5": two_instances,
+    "M6": storm,
     "M8": start,
     "M9": single_calls,
+    "M7": pages,
 }
 
 

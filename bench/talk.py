@@ -31,9 +31,13 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much, for how long. With `rate` (messages a second) the loop is open, else closed."""
+    """How much, for how long. With `rate` (messages a second) the loop is open, else closed.
 
-    url: str
+    With several instances of one service in `urls` the pairs take them in turn; `apart`: the two of a pair are on
+    different ones.
+    """
+
+    urls: Sequence[str]
     dialect: Dialect
     in_flight: int = 1
     seconds: float = 10.0
@@ -42,8 +46,13 @@ class Plan:
     drain_seconds: float = 30.0
     rate: float | None = None
     length: int = 100
+    apart: bool = False
     server_pids: Sequence[int] = ()
     database_pids: Sequence[int] = ()
+
+    def url_of(self, pair: int, side: int) -> str:
+        """The instance that somebody of this pair connects to."""
+        return self.urls[(pair + (side if self.apart else 0)) % len(self.urls)]
 
 
 @dataclass(slots=True)
@@ -148,7 +157,7 @@ class Talk:
             self._senders.append(await self._open(sender, Ear(self, index, SENDER)))
 
     async def _open(self, person: Person, ear: Ear) -> WSTransport:
-        return await connect(self.plan.url, self.plan.dialect, person, ear)
+        return await connect(self.plan.url_of(ear.pair, ear.side), self.plan.dialect, person, ear)
 
     async def _measure(self) -> Measured:
         going = asyncio.ensure_future(self._steadily() if self.plan.rate else self._fill())

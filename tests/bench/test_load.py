@@ -16,14 +16,22 @@ def plan(*arguments: str):
 
 def test_without_options_it_is_25_pairs_with_one_message_in_flight():
     found = plan()
-    assert (found.url, found.in_flight, found.length, found.rate) == ("http://localhost:8000", 1, 100, None)
+    assert (found.urls, found.in_flight, found.length, found.rate) == (["http://localhost:8000"], 1, 100, None)
     assert parser().parse_args([]).pairs == 25
 
 
 def test_options_become_the_plan():
     found = plan("--url", "https://chat.example/", "--in-flight", "8", "--messages", "50", "--rate", "2000")
-    assert (found.url, found.in_flight, found.messages, found.rate) == ("https://chat.example", 8, 50, 2000.0)
+    assert (found.urls, found.in_flight, found.messages, found.rate) == (["https://chat.example"], 8, 50, 2000.0)
     assert plan("--server-pid", "1", "--database-pid", "2", "--database-pid", "3").database_pids == [2, 3]
+
+
+def test_pairs_take_the_instances_in_turn_and_are_together_or_apart():
+    two = ["--url", "http://a", "--url", "http://b/"]
+    together, apart = plan(*two), plan(*two, "--apart")
+    places = [[each.url_of(pair, side)[-1] for pair in range(3) for side in range(2)] for each in (together, apart)]
+    assert places == [["a", "a", "b", "b", "a", "a"], ["a", "b", "b", "a", "a", "b"]]
+    assert plan("--apart").url_of(1, 1) == plan("--apart").url_of(1, 0)
 
 
 @pytest.mark.parametrize(
