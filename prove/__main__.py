@@ -4,8 +4,10 @@
     python -m prove --seconds 600         # longer
     python -m prove --seed 17             # the same faults again
     python -m prove --check DIRECTORY     # judge a history that was kept
+    python -m prove --server COMMAND      # another build: `COMMAND` starts an instance, as `python server.py` does
 
 Everything runs on loopback and is private. The exit code is 1 when a promise was broken, 2 when the run itself failed.
+What is promised, how it is judged and how a history is read: docs/reliability.md.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import asyncio
 import contextlib
 import resource
 import secrets
+import shlex
 import sys
 import tempfile
 from collections import Counter
@@ -25,6 +28,7 @@ from prove.figures import figures
 from prove.history import FILE, History, lines_of, read
 from prove.run import FAILURES, Plan, run
 from prove.violation import Violation
+from tests.instances import SERVER
 
 MOST_SHOWN = 10
 MOST_LINE = 600
@@ -44,6 +48,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--faults", type=int, help="at most so many (default: as many as there is time for)")
     made.add_argument("--only", type=kinds_of, default=faults.KINDS, help=f"of {', '.join(faults.BY_NAME)}")
     made.add_argument("--drain", type=float, default=90.0, help="seconds for the end, when all is mended (default: 90)")
+    made.add_argument("--server", default=shlex.join(SERVER), help="the command of an instance (default: this build's)")
+    made.add_argument("--markdown", action="store_true", help="print the figures as Markdown tables")
     made.add_argument("--out", type=Path, help="a new directory for the history (default: a temporary one, kept)")
     made.add_argument("--check", type=Path, metavar="DIRECTORY", help="judge the history in there, and run nothing")
     return made
@@ -61,14 +67,14 @@ def tell(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - what it is for
 
 
-def judge(directory: Path) -> int:
+def judge(directory: Path, *, markdown: bool) -> int:
     """Check the history, print the figures and what was found; the exit code."""
     path = directory / FILE
-    for line in figures(read(path)):
-        tell(line)
+    for table in figures(read(path)):
+        tell("\n" + "\n".join(table.markdown() if markdown else table.lines()))
     violations = check(read(path))
     if not violations:
-        tell(f"No promise was broken. The history: {path}")
+        tell(f"\nNo promise was broken. The history: {path}")
         return 0
     show(violations, path)
     return 1
@@ -108,13 +114,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run or judge; the exit code."""
     options = parser().parse_args(arguments)
     if options.check is not None:
-        return judge(options.check)
+        return judge(options.check, markdown=options.markdown)
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     directory = options.out or Path(tempfile.mkdtemp(prefix="recado-history-"))
     tell(f"Seed {seed}. The history is kept in {directory}")
     allow_many_files(options.clients)
     history = History(directory)
     plan = Plan(
+        server=shlex.split(options.server),
         seed=seed,
         clients=options.clients,
         seconds=options.seconds,
@@ -131,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         history.close()
     if failure is None:
-        return judge(directory)
+        return judge(directory, markdown=options.markdown)
     for error in leaves(failure):
         tell(f"The run failed: {error!r}")
     return 2

@@ -9,7 +9,8 @@ from random import Random
 from urllib.parse import urlencode
 
 import msgspec
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from msgspec.structs import replace
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
 from prove import wire
 from prove.backoff import wait_seconds
@@ -22,6 +23,7 @@ PAGE = 500
 # A token is renewed when this part of its life is left.
 RENEW_SHARE = 0.3
 GIVE_UP_SECONDS = 120.0
+UNAUTHORIZED = 401
 PASSING = (0, 408, 429, 500, 502, 503, 504)
 
 
@@ -73,8 +75,11 @@ class Api:
             allow_nonstandard_methods=True,
             follow_redirects=False,
         )
+        fetching = asyncio.ensure_future(self._client.fetch(request, raise_error=False))
+        fetching.add_done_callback(_seen)
         try:
-            answer = await self._client.fetch(request, raise_error=False)
+            # Tornado complains of the end of a call that nobody waits for any more, if it was cancelled.
+            answer = await asyncio.shield(fetching)
         except (OSError, HTTPClientError):
             return Reply(0)
         if answer.code == 599:
@@ -133,7 +138,7 @@ class Account:
         async with self._lock:
             if self.is_stale:
                 reply = await self.api.insist("POST", "/api/auth/refresh/", {"refresh": self._refresh})
-                if reply.status == 401:
+                if reply.status == UNAUTHORIZED:
                     self._signed_out(f"signed out: {reply.body[:200]!r}")
                     await self.sign_in()
                 else:
@@ -149,8 +154,8 @@ class Account:
         self._renew_at = claims.exp - (claims.exp - claims.iat) * RENEW_SHARE
 
 
-async def whole_log(api: Api, token: str) -> tuple[Page, list[wire.Told]]:
-    """The log from the beginning, by long poll that does not wait; the last page, and all events."""
+async def whole_log(api: Api, token: str) -> Page:
+    """The log from the beginning as one page, by long polls that do not wait."""
     events: list[wire.Told] = []
     after = 0
     while True:
@@ -158,7 +163,7 @@ async def whole_log(api: Api, token: str) -> tuple[Page, list[wire.Told]]:
         page = wire.decode_page(await _read(api, f"/api/events/?{query}", token))
         events += page.events
         if not page.events:
-            return page, events
+            return replace(page, events=events)
         after = max(told.position for told in page.events)
 
 
@@ -189,6 +194,11 @@ async def _read(api: Api, path: str, token: str) -> bytes:
     if reply.status != 200:
         raise CallFailed(f"GET {path.partition('?')[0]}: {reply.status} {reply.body[:300]!r}")
     return reply.body
+
+
+def _seen(fetching: "asyncio.Future[HTTPResponse]") -> None:
+    if not fetching.cancelled():
+        fetching.exception()
 
 
 def _claims(token: str) -> _Claims:

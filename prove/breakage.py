@@ -15,6 +15,7 @@ SHARE_CUT = 0.5
 SHARE_STALLED = 0.4
 SLOW_SECONDS = (0.05, 0.3)
 SLOW_DATABASE_SECONDS = (0.01, 0.05)
+SLOW_REDIS_SECONDS = (0.05, 0.15)
 
 Step = Callable[[], Awaitable[None]]
 
@@ -66,6 +67,18 @@ class Breakage:
         node = self.stack.node(target)
         return lambda: self.stack.stop_instance(node), lambda: self.stack.start_instance(node)
 
+    def roll(self, _target: str) -> tuple[Step, Step]:
+        """As an upgrade does it; the next goes when the one before is ready."""
+
+        async def one_after_another() -> None:
+            for node in self.stack.nodes:
+                async with node.lock:
+                    await self.stack.stop_instance(node)
+                    await self.stack.start_instance(node)
+                    await self.stack.ready([node])
+
+        return one_after_another, _at_once(lambda: None)
+
     def cut_redis(self, target: str) -> tuple[Step, Step]:
         """No way from this instance to Redis."""
         return self._cut(self.stack.node(target).redis)
@@ -74,6 +87,10 @@ class Breakage:
         """Connections to Redis that live and say nothing."""
         wire = self.stack.node(target).redis
         return _at_once(wire.stall), _at_once(wire.heal)
+
+    def slow_redis(self, target: str) -> tuple[Step, Step]:
+        """A slow network to Redis: what others tell comes behind what is told here."""
+        return self._slow(self.stack.node(target).redis, SLOW_REDIS_SECONDS)
 
     def cut_postgres(self, target: str) -> tuple[Step, Step]:
         """No way from this instance to PostgreSQL."""
@@ -136,8 +153,10 @@ class Breakage:
 STEPS: Mapping[str, Callable[[Breakage, str], tuple[Step, Step]]] = {
     "kill-instance": Breakage.kill_instance,
     "stop-instance": Breakage.stop_instance,
+    "rolling-restart": Breakage.roll,
     "cut-redis-link": Breakage.cut_redis,
     "stall-redis-link": Breakage.stall_redis,
+    "slow-redis-link": Breakage.slow_redis,
     "cut-postgres-link": Breakage.cut_postgres,
     "slow-postgres-link": Breakage.slow_postgres,
     "kill-redis": Breakage.kill_redis,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from prove.facts import gather
 from prove.history import Entry
-from prove.rules import changes, devices, logs, messages, receipts
+from prove.rules import blocks, changes, devices, logs, messages, receipts, times
 from prove.violation import Rule, Violation
 
 # Name → rule, those first whose evidence is plainest.
@@ -27,10 +27,14 @@ RULES: dict[str, Rule] = {
     "no refusal without a cause": messages.refusals,
     "everything is answered in the end": messages.unanswered,
     "lists agree with logs": messages.lists,
+    "unread counts are true": messages.unread,
+    "who blocks hears nothing of the blocked": blocks.withheld,
     "the same order on every device": devices.agree,
     "every device has everything": devices.whole,
     "nothing twice on a connection": devices.once_each,
     "the welcome is true": devices.welcomes,
+    "who is connected hears in time": times.heard,
+    "who is sent away comes back spread": times.spread,
     "edits are reflected": changes.edits,
     "deletions are reflected": changes.deletions,
     "what was to expire has": changes.expiries,

@@ -15,6 +15,7 @@ from prove.history import (
     Acked,
     Answered,
     Closed,
+    Dismissed,
     Fulfilled,
     Heard,
     Opened,
@@ -27,26 +28,36 @@ from prove.history import (
 )
 from prove.jobs import FINAL_CODES, intent, problem
 from prove.outbox import Job, Kind, Outbox
-from prove.wire import JSON, Frame, Message
+from prove.wire import JSON, Frame, Message, Standing
 
 RETRY_SECONDS = 0.5
 MOST_OWN = 32
 
 
 class Device:
-    """See the module. Names: `p017/2` is the second device of `p017`."""
+    """See the module. Names: `p017/2` is the second device of `p017`.
 
-    def __init__(self, name: str, record: Record, *, resumes_from: Callable[[Cursor], int] | None = None) -> None:
+    One that `polls` has no socket: it begins with the whole log, and asks for everything by calls.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        record: Record,
+        *,
+        polls: bool = False,
+        resumes_from: Callable[[Cursor], int] | None = None,
+    ) -> None:
         self.name = name
         self.person = person_of(name)
-        self.cursor: Cursor | None = None
+        self.polls = polls
+        self.cursor: Cursor | None = Cursor(0) if polls else None
         self.epoch: str | None = None
         self.head = 0
         self.outbox = Outbox()
         self.welcomed = False
         self.reload_upto: int | None = None  # after a reset, until the history is loaded again
-        self.asked_ms = 0  # what a bye asked for
-        self.pinged: float | None = None  # since when a pong is due
+        self.asked_ms = 0  # what a bye asked for, until it was waited for
         self.hello_refused = False
         self.own: deque[int] = deque(maxlen=MOST_OWN)
         self.unread: dict[str, int] = {}
@@ -59,12 +70,26 @@ class Device:
 
     def hello(self, token: str | None = None) -> JSON:
         """The first frame of a connection."""
-        self.welcomed, self._acked, self.asked_ms, self.pinged = False, -1, 0, None
+        self.welcomed, self._acked = False, -1
         self.hello_refused = False
-        position = None if self.cursor is None else self._resumes_from(self.cursor)
-        self._record(Opened(device=self.name, position=position))
         device = {"device": self.name, "ref": "hello"}
-        return {"type": "hello", "token": token, "position": position, "epoch": self.epoch, **device}
+        return {"type": "hello", "token": token, "position": self._open("v1"), "epoch": self.epoch, **device}
+
+    def listen(self) -> dict[str, str]:
+        """The query of a long poll."""
+        query = {"after": str(self._open("poll") or 0)}
+        return query if self.epoch is None else query | {"epoch": self.epoch}
+
+    def listened(self, body: bytes) -> None:
+        """What the long poll has brought."""
+        try:
+            page = wire.decode_page(body)
+        except msgspec.DecodeError as error:
+            self.note(f"{error}: {body[:400]!r}")
+            return
+        self._begin(page)
+        for told in page.events:
+            self._told(told)
 
     def lost(self, code: int | None = None, reason: str = "") -> None:
         """The connection is gone; what it owed an answer for is open again."""
@@ -86,34 +111,23 @@ class Device:
         """The same, decoded."""
         match frame:
             case wire.Welcome():
-                self._begin(frame)
+                self._begin(frame, frame.heartbeat_seconds)
             case wire.Sent():
-                self._answered(frame.client_id, "v1", frame.message, frame.duplicate, frame.position)
+                self._answered("v1", frame)
             case wire.Error():
                 self.hello_refused = self.hello_refused or frame.ref == "hello"
-                self._refused(frame.ref or "", frame.code, frame.detail, now + (frame.retry_after or RETRY_SECONDS))
+                self._refused(frame, now + (frame.retry_after or RETRY_SECONDS))
             case wire.Pong():
                 self._ponged(frame)
             case wire.Heartbeat():
                 self.head = max(self.head, frame.position)
             case wire.Bye():
                 self.asked_ms = frame.resume_after_ms
+                self._record(Dismissed(device=self.name, bye=frame))
             case wire.Typing() | wire.Presence():
                 pass
             case _:
                 self._told(frame)
-
-    def ping(self, now: float) -> JSON | None:
-        """Ask for the head, unless an answer is due already. Whoever asks MUST send it."""
-        if not self.welcomed or self.pinged is not None:
-            return None
-        self.pinged = now
-        return {"type": "ping", "ref": "ping"}
-
-    def waits_since(self) -> float | None:
-        """Since when the server owes an answer on this connection; None: it owes none."""
-        owed = [since for since in (self.outbox.oldest("v1"), self.pinged) if since is not None]
-        return min(owed, default=None)
 
     def note(self, text: str) -> None:
         """Something that must not happen to a client."""
@@ -138,7 +152,7 @@ class Device:
         """Connected, without a hole up to the head that is known, and nothing left to ask for or to acknowledge."""
         if not self.welcomed or self.cursor is None or self.cursor.has_gap or self.cursor.upto < self.head:
             return False
-        return not len(self.outbox) and not self._owes_ack() and self.pinged is None
+        return not len(self.outbox) and not self._owes_ack()
 
     def ack(self) -> JSON | None:
         """What there is to acknowledge on this connection, if anything. Whoever asks MUST send it."""
@@ -160,14 +174,14 @@ class Device:
         """The answer to a job that went by REST; status 0: there was none."""
         if status in (200, 201, 204):
             if job.kind is Kind.SEND:
-                self._answered(job.ref, "rest", wire.decode_message(body), duplicate=status == 200)
+                self._answered("rest", wire.Sent(job.ref, wire.decode_message(body), 0, duplicate=status == 200))
             else:
                 self._fulfilled(job.ref)
         elif status == 0:
             self.outbox.postpone(job.ref, now + wait)
         else:
             code, detail = problem(body)
-            self._refused(job.ref, code or str(status), detail, now + wait)
+            self._refused(wire.Error(code or str(status), detail, job.ref), now + wait)
 
     # --- Wishes ---
 
@@ -198,25 +212,37 @@ class Device:
         """Say that everything that has come from `peer` was read."""
         self.outbox.add(Job(Kind.READ, self._name("read"), {"peer": peer, "up_to": self.unread.pop(peer)}))
 
+    def wish_block(self, peer: str) -> None:
+        """Hear nothing more from `peer`."""
+        self.outbox.add(Job(Kind.BLOCK, self._name("block"), {"peer": peer}))
+
+    def wish_unblock(self, peer: str) -> None:
+        """Hear from `peer` again."""
+        self.outbox.add(Job(Kind.UNBLOCK, self._name("unblock"), {"peer": peer}))
+
     # --- Within ---
 
     def _owes_ack(self) -> bool:
         if self.cursor is None or not self.welcomed or self.reload_upto is not None:
             return False
-        return self.cursor.upto > self._acked
+        return not self.polls and self.cursor.upto > self._acked  # no call acknowledges
 
-    def _begin(self, welcome: wire.Welcome) -> None:
-        self._record(
-            Welcomed(device=self.name, outcome=welcome.outcome, position=welcome.position, epoch=welcome.epoch)
-        )
-        self.head = max(self.head, welcome.position)
-        self.epoch = welcome.epoch
+    def _open(self, via: str) -> int | None:
+        position = None if self.cursor is None else self._resumes_from(self.cursor)
+        self._record(Opened(device=self.name, via=via, position=position))
+        return position
+
+    def _begin(self, found: Standing, heartbeat_seconds: float = 0.0) -> None:
+        standing = Standing(found.position, found.epoch, found.outcome)
+        self._record(Welcomed(device=self.name, standing=standing, heartbeat_seconds=heartbeat_seconds))
+        self.head = max(self.head, standing.position)
+        self.epoch = standing.epoch
         if self.cursor is None:
-            self.cursor = Cursor(welcome.position)
-        elif welcome.outcome == "reset":
+            self.cursor = Cursor(standing.position)
+        elif standing.outcome == "reset":
             # What is loaded holds at least everything up to this head; what follows comes as events.
-            self.cursor = Cursor(welcome.position)
-            self.reload_upto = welcome.position
+            self.cursor = Cursor(standing.position)
+            self.reload_upto = standing.position
         self.welcomed = True
 
     def _told(self, told: wire.Told) -> None:
@@ -244,8 +270,6 @@ class Device:
 
     def _ponged(self, pong: wire.Pong) -> None:
         self.head = max(self.head, pong.position)
-        if pong.ref == "ping":
-            self.pinged = None
         for job in self.outbox:
             # Not one that was refused meanwhile.
             if job.kind is Kind.READ and job.in_flight and pong.ref == _behind(job):
@@ -256,36 +280,25 @@ class Device:
             self.cursor.add(position)
         self.head = max(self.head, position)
 
-    def _answered(
-        self, client_id: str, via: str, message: Message, duplicate: bool, position: int | None = None
-    ) -> None:
-        self._record(
-            Answered(
-                device=self.name,
-                client_id=client_id,
-                via=via,
-                message=message,
-                duplicate=duplicate,
-                position=position,
-            )
-        )
-        if position is not None:
-            self._have(position)
-        job = self.outbox.finish(client_id)
+    def _answered(self, via: str, sent: wire.Sent) -> None:
+        self._record(Answered(device=self.name, via=via, sent=sent))
+        if sent.position:
+            self._have(sent.position)
+        job = self.outbox.finish(sent.client_id)
         if job is not None and "ttl_seconds" not in job.fields:
-            self.own.append(message.id)
+            self.own.append(sent.message.id)
 
     def _fulfilled(self, ref: str | None) -> None:
         if job := self.outbox.finish(ref):
             self._record(Fulfilled(device=self.name, ref=job.ref))
 
-    def _refused(self, ref: str, code: str, detail: str, until: float) -> None:
-        final = code in FINAL_CODES
-        self._record(Refused(device=self.name, ref=ref, code=code, detail=detail[:200], final=final))
+    def _refused(self, error: wire.Error, until: float) -> None:
+        final = error.code in FINAL_CODES
+        self._record(Refused(device=self.name, error=error, final=final))
         if final:
-            self.outbox.finish(ref)
+            self.outbox.finish(error.ref)
         else:
-            self.outbox.postpone(ref, until)
+            self.outbox.postpone(error.ref, until)
 
     def _name(self, kind: str) -> str:
         """A `ref` that no other device uses, so that histories are easy to read."""

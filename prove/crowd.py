@@ -1,4 +1,7 @@
-"""Everybody: the people, their devices, what they write to whom. One ticker drives all devices."""
+"""Everybody: the people, their devices, what they write to whom. One ticker drives all devices.
+
+Only the first device of a person blocks and unblocks, one thing at a time, so that what holds is known.
+"""
 
 import asyncio
 import time
@@ -9,11 +12,15 @@ from random import Random
 
 from prove.api import Account, Api
 from prove.client import Device
-from prove.history import Record, Strange
-from prove.sockets import Line
+from prove.history import Record, Strange, person_of
+from prove.line import Line
+from prove.outbox import Kind
+from prove.polls import PollLine
+from prove.sockets import SocketLine
 
 TICK_SECONDS = 0.1
 SECOND_DEVICE_SHARE = 0.25
+POLLS_OF = 7  # each of so many has no socket
 FRIENDS = 4
 READ_SHARE = 0.4
 EDIT_SHARE = 0.1
@@ -21,6 +28,9 @@ DELETE_SHARE = 0.05
 TTL_SHARE = 0.03
 MOST_TTL_SECONDS = 4
 OWN_NOTE_SHARE = 0.02
+BLOCK_SHARE = 0.02
+BLOCK_SECONDS = (1.0, 8.0)
+INSIST_SHARE = 0.4  # of what the blocked write, to whom blocks them
 MOST_LENGTH = 600
 WORDS = (
     "olá",
@@ -71,8 +81,11 @@ class Crowd:
         self.people = names
         self.friends = {name: friends_of(names, index) for index, name in enumerate(names)}
         self.wishing = False
+        self.mortal = False  # whether anything was to expire
         self.lines: list[Line] = []
         self.accounts: dict[str, Account] = {}
+        # Of each first device: whom it blocks, and until when.
+        self.blocks: dict[str, tuple[str, float]] = {}
         self._api = api
         self._random = random
         self._count = 0
@@ -80,7 +93,8 @@ class Crowd:
             for each in devices:
                 account = Account(api, name, each, partial(_note, record, each))
                 self.accounts.setdefault(name, account)
-                self.lines.append(Line(Device(each, record), account, api, random))
+                line = PollLine if len(self.lines) % POLLS_OF == POLLS_OF // 2 else SocketLine
+                self.lines.append(line(Device(each, record, polls=line is PollLine), account, api, random))
         self._pause = len(self.lines) / rate
 
     async def sign_up(self) -> None:
@@ -119,7 +133,8 @@ class Crowd:
             for line in self.lines:
                 if self.wishing and now >= line.next_wish:
                     line.next_wish = now + self._random.expovariate(1 / self._pause)
-                    self._wish(line.device)
+                    self._wish(line.device, now)
+                self._end_block(line.device, now)
                 line.tick(now)
             await asyncio.sleep(TICK_SECONDS)
 
@@ -129,10 +144,12 @@ class Crowd:
                 await line.renew()
             await asyncio.sleep(1)
 
-    def _wish(self, device: Device) -> None:
+    def _wish(self, device: Device, now: float) -> None:
         """One of the things that people do. Also while they are not connected: then it waits."""
         if device.unread and self._random.random() < READ_SHARE:
             device.wish_read(self._random.choice(list(device.unread)))
+        if self._random.random() < BLOCK_SHARE:
+            self._begin_block(device, now)
         self._count += 1
         roll = self._random.random()
         own = device.changeable if roll < EDIT_SHARE + DELETE_SHARE else []
@@ -141,13 +158,41 @@ class Crowd:
         elif own:
             device.wish_delete(self._random.choice(own))
         else:
-            to = device.person if self._random.random() < OWN_NOTE_SHARE else self._friend(device.person)
+            to = self._recipient(device.person)
             ttl = self._random.randint(1, MOST_TTL_SECONDS) if self._random.random() < TTL_SHARE else None
+            self.mortal = self.mortal or ttl is not None
             client_id = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
             device.wish_send(to, text(self._random, self._count), client_id, ttl)
 
+    def _recipient(self, person: str) -> str:
+        if self._random.random() < OWN_NOTE_SHARE:
+            return person
+        blockers = [person_of(name) for name, (peer, _) in self.blocks.items() if peer == person]
+        if blockers and self._random.random() < INSIST_SHARE:
+            return self._random.choice(blockers)
+        return self._friend(person)
+
+    def _begin_block(self, device: Device, now: float) -> None:
+        peer = self._friend(device.person)
+        may = device.name.endswith("/1") and device.name not in self.blocks and not _is_blocking(device)
+        if may and peer != device.person:
+            device.wish_block(peer)
+            self.blocks[device.name] = (peer, now + self._random.uniform(*BLOCK_SECONDS))
+
+    def _end_block(self, device: Device, now: float) -> None:
+        """When its time is over, or that of the load, and not before it has begun."""
+        peer, until = self.blocks.get(device.name, ("", 0.0))
+        if peer and not _is_blocking(device) and (now >= until or not self.wishing):
+            del self.blocks[device.name]
+            device.wish_unblock(peer)
+
     def _friend(self, person: str) -> str:
         return self._random.choice(self.friends[person])
+
+
+def _is_blocking(device: Device) -> bool:
+    """Whether a block, or the end of one, waits for its answer."""
+    return any(job.kind in (Kind.BLOCK, Kind.UNBLOCK) for job in device.outbox)
 
 
 def _note(record: Record, device: str, text: str) -> None:

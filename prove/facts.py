@@ -1,6 +1,7 @@
 """The history, sorted for the checker: messages by their `client_id` and id, logs by person, lines by device.
 
-`line` is always the number of a line of the history, counted from 1: the moment, and the evidence.
+`line` is always the number of a line of the history, counted from 1: the moment, and the evidence. What one thread has
+written in order needs no clock; seconds are looked at only where a promise speaks of them.
 """
 
 from bisect import bisect_left
@@ -12,9 +13,10 @@ from typing import TypeAlias
 from prove import history as h
 from prove import wire
 from prove.history import Entry, person_of
-from prove.wire import Message, Told
+from prove.wire import Message, Page, Sent, Told
 
 NEVER = 2**62
+Span: TypeAlias = tuple[int, int]
 Subject: TypeAlias = tuple[str, int] | tuple[str, str, str, int]
 
 
@@ -28,16 +30,21 @@ class Life:
     content: str
     ttl: int | None
     tries: list[int] = field(default_factory=list)
-    answers: list[tuple[int, h.Answered]] = field(default_factory=list)
+    answers: list[tuple[int, Sent]] = field(default_factory=list)
 
     @property
     def people(self) -> set[str]:
         return {self.sender, self.recipient}
 
+    @property
+    def span(self) -> Span:
+        """Between which lines it was stored, if it was."""
+        return self.tries[0], self.answers[0][0] if self.answers else NEVER
+
 
 @dataclass(slots=True)
 class Wish:
-    """A change of a message (`content` None: delete it), or a reading: each try, and when it was done."""
+    """A change of a message (`content` None: delete it), a reading, or a block (`content` None: its end)."""
 
     ref: str
     person: str
@@ -50,6 +57,11 @@ class Wish:
     @property
     def first(self) -> int:
         return self.tries[0]
+
+    @property
+    def span(self) -> Span:
+        """Between which lines it takes effect, if it does."""
+        return self.first, self.end
 
     @property
     def end(self) -> int:
@@ -96,8 +108,10 @@ class Facts:
     by_id: dict[int, Life] = field(default_factory=dict)
     changes: dict[int, list[Wish]] = field(default_factory=lambda: defaultdict(list))
     readings: list[Wish] = field(default_factory=list)
+    # (who blocks, whom) → the blocks and their ends, in order.
+    blocks: dict[tuple[str, str], list[Wish]] = field(default_factory=lambda: defaultdict(list))
     sights: list[Sight] = field(default_factory=list)
-    logs: dict[str, tuple[int, h.Logged]] = field(default_factory=dict)
+    logs: dict[str, tuple[int, Page]] = field(default_factory=dict)
     lists: dict[str, tuple[int, h.Listed]] = field(default_factory=dict)
     steps: dict[str, list[tuple[int, Entry]]] = field(default_factory=lambda: defaultdict(list))
     acked: dict[str, Tide] = field(default_factory=lambda: defaultdict(Tide))
@@ -106,11 +120,20 @@ class Facts:
     strange: list[tuple[int, h.Strange]] = field(default_factory=list)
     unfinished: list[tuple[int, h.Unfinished]] = field(default_factory=list)
     drained: tuple[int, h.Drained] | None = None
+    faults: list[h.Fault] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)  # when each line was written, in seconds
     # Of each person: position → what the final log tells there; message id → the position where it came.
     told: dict[str, dict[int, Told]] = field(default_factory=dict)
     places: dict[str, dict[int, int]] = field(default_factory=dict)
-
     mentions: dict[tuple[str, int], list[Told]] = field(default_factory=lambda: defaultdict(list))
+
+    def at(self, line: int) -> float:
+        """When this line was written, in seconds since the beginning."""
+        return self.times[line - 1]
+
+    def line_at(self, at: float) -> int:
+        """The first line that was written at this time or later."""
+        return min(bisect_left(self.times, at) + 1, len(self.times))
 
     def wishes_of(self, message_id: int) -> list[Wish]:
         """The changes of this message that somebody asked for."""
@@ -127,6 +150,33 @@ class Facts:
     def is_gone(self, person: str, message_id: int) -> bool:
         """Whether this person's final log says that the message was deleted or has expired."""
         return any(isinstance(told, GONE) for told in self.mentions.get((person, message_id), ()))
+
+    def concerned(self, message_id: int, life: Life) -> list[str]:
+        """The people who know of a message, by their final logs; from whoever blocked its sender it was withheld."""
+        return sorted(person for person in life.people if message_id in self.places.get(person, {}))
+
+    def may_block(self, blocker: str, blocked: str, span: Span) -> bool:
+        """Whether what `blocked` did to `blocker` at an unknown moment of this span may have met a block."""
+        first, last = span
+        wishes = self.blocks.get((blocker, blocked), [])
+        blocks = [wish for wish in wishes if wish.content is not None and wish.first < last]
+        return any(not _is_over(block, wishes, first) for block in blocks)
+
+    def must_block(self, blocker: str, blocked: str, span: Span) -> bool:
+        """Whether it has certainly met one, at whatever moment it was done."""
+        first, last = span
+        wishes = self.blocks.get((blocker, blocked), [])
+        blocks = [wish for wish in wishes if wish.content is not None and wish.done is not None and wish.done < first]
+        ends = [wish for wish in wishes if wish.content is None and wish.first < last]
+        return any(all(end.end < block.first for end in ends) for block in blocks)
+
+
+def _is_over(block: Wish, wishes: list[Wish], line: int) -> bool:
+    """Whether a block has certainly ended before this line, and cannot come late."""
+    return any(
+        wish.content is None and wish.first > block.end and wish.done is not None and wish.done < line
+        for wish in wishes
+    )
 
 
 GONE = (wire.DeletedTold, wire.ExpiredTold)
@@ -148,6 +198,7 @@ def gather(entries: Iterable[Entry]) -> Facts:
     facts = Facts()
     wishes: dict[str, Wish] = {}
     for line, entry in enumerate(entries, 1):
+        facts.times.append(entry.at)
         device = getattr(entry, "device", None)
         if device is not None:
             facts.steps[device].append((line, entry))
@@ -161,7 +212,7 @@ def _take(facts: Facts, wishes: dict[str, Wish], line: int, entry: Entry) -> Non
             facts.seed, facts.devices = seed, people
         case h.Tried() | h.Answered():
             _take_send(facts, line, entry)
-        case h.Changing() | h.Reading():
+        case h.Changing() | h.Reading() | h.Blocking():
             _take_wish(facts, wishes, line, entry)
         case h.Fulfilled(ref=ref):
             if ref in wishes and wishes[ref].done is None:
@@ -178,6 +229,8 @@ def _take(facts: Facts, wishes: dict[str, Wish], line: int, entry: Entry) -> Non
 
 def _take_end(facts: Facts, line: int, entry: Entry) -> None:
     match entry:
+        case h.Fault():
+            facts.faults.append(entry)
         case h.Refused():
             facts.refusals.append((line, entry))
         case h.Strange():
@@ -199,31 +252,39 @@ def _take_send(facts: Facts, line: int, entry: h.Tried | h.Answered) -> None:
         fresh = Life(entry.client_id, sender, entry.recipient, entry.content, entry.ttl)
         facts.lives.setdefault(entry.client_id, fresh).tries.append(line)
         return
-    facts.sights.append(Sight(line, person_of(entry.device), entry.device, entry.message, "answer"))
-    if life := facts.lives.get(entry.client_id):
-        life.answers.append((line, entry))
-        facts.by_id.setdefault(entry.message.id, life)
+    sent = entry.sent
+    facts.sights.append(Sight(line, person_of(entry.device), entry.device, sent.message, "answer"))
+    if life := facts.lives.get(sent.client_id):
+        life.answers.append((line, sent))
+        facts.by_id.setdefault(sent.message.id, life)
 
 
-def _take_wish(facts: Facts, wishes: dict[str, Wish], line: int, entry: h.Changing | h.Reading) -> None:
+def _take_wish(facts: Facts, wishes: dict[str, Wish], line: int, entry: h.Changing | h.Reading | h.Blocking) -> None:
     person = person_of(entry.device)
     if entry.ref not in wishes:
-        if isinstance(entry, h.Changing):
-            wishes[entry.ref] = wish = Wish(entry.ref, person, entry.id, content=entry.content)
-            facts.changes[entry.id].append(wish)
-        else:
-            wishes[entry.ref] = wish = Wish(entry.ref, person, entry.up_to, peer=entry.peer)
-            facts.readings.append(wish)
+        wishes[entry.ref] = _new_wish(facts, person, entry)
     wishes[entry.ref].tries.append(line)
     if isinstance(entry, h.Reading):
         facts.read[person, entry.peer].rise(line, entry.up_to)
 
 
+def _new_wish(facts: Facts, person: str, entry: h.Changing | h.Reading | h.Blocking) -> Wish:
+    if isinstance(entry, h.Changing):
+        wish, among = Wish(entry.ref, person, entry.id, entry.content), facts.changes[entry.id]
+    elif isinstance(entry, h.Reading):
+        wish, among = Wish(entry.ref, person, entry.up_to, peer=entry.peer), facts.readings
+    else:
+        content = None if entry.ends else ""
+        wish, among = Wish(entry.ref, person, 0, content, entry.peer), facts.blocks[person, entry.peer]
+    among.append(wish)
+    return wish
+
+
 def _take_log(facts: Facts, line: int, entry: h.Logged) -> None:
     person = entry.person
-    facts.logs[person] = (line, entry)
-    facts.told[person] = {told.position: told for told in entry.events}
-    for told in entry.events:
+    facts.logs[person] = (line, entry.page)
+    facts.told[person] = {told.position: told for told in entry.page.events}
+    for told in entry.page.events:
         about = subject(told)
         if len(about) == 2:
             facts.mentions[person, about[1]].append(told)

@@ -3,6 +3,7 @@
 Each kind comes before any kind comes again; nothing is broken that is broken already, and one instance always lives.
 """
 
+import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -11,7 +12,15 @@ from random import Random
 FIRST_SECONDS = 2.0
 LAST_SECONDS = 1.0
 PAUSE_SECONDS = (0.5, 3.0)
-INSTANCES, REDIS, POSTGRES, CLIENTS = "instance", "redis", "postgres", "clients"
+INSTANCE, INSTANCES, REDIS, POSTGRES, CLIENTS = "instance", "instances", "redis", "postgres", "clients"
+
+
+class Excuse(enum.Enum):
+    """How long somebody who is connected may have to wait for a message because of a fault."""
+
+    NONE = "no longer than ever"  # with the bus away each instance looks into the log by itself
+    MENDED = "until it is mended"  # nobody can read the log, or nothing reaches the client
+    SWEEP = "until the next sweep"  # who wrote it cannot ring, and the others cannot know
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +31,37 @@ class Kind:
     part: str
     text: str
     lasts: tuple[float, float]
+    excuse: Excuse = Excuse.NONE
 
 
 KINDS = (
-    Kind("kill-instance", INSTANCES, "SIGKILL, and started again", (0.5, 4.0)),
-    Kind("stop-instance", INSTANCES, "SIGTERM, and started again", (0.5, 3.0)),
-    Kind("cut-redis-link", INSTANCES, "its connections to Redis are cut, new ones too", (0.2, 4.0)),
-    Kind("stall-redis-link", INSTANCES, "nothing passes between it and Redis", (0.5, 5.0)),
-    Kind("cut-postgres-link", INSTANCES, "its connections to PostgreSQL are cut, new ones too", (0.1, 2.0)),
-    Kind("slow-postgres-link", INSTANCES, "each packet to and from PostgreSQL waits", (1.0, 4.0)),
+    Kind("kill-instance", INSTANCE, "SIGKILL, and started again", (0.5, 4.0), Excuse.SWEEP),
+    Kind("stop-instance", INSTANCE, "SIGTERM, and started again", (0.5, 3.0)),
+    Kind("rolling-restart", INSTANCES, "each in turn: SIGTERM, and started again", (4.0, 8.0)),
+    Kind("cut-redis-link", INSTANCE, "its connections to Redis are cut, new ones too", (0.2, 4.0), Excuse.SWEEP),
+    Kind("stall-redis-link", INSTANCE, "nothing passes between it and Redis", (0.5, 5.0), Excuse.SWEEP),
+    Kind("slow-redis-link", INSTANCE, "each packet to and from Redis waits", (1.0, 5.0)),
+    Kind(
+        "cut-postgres-link",
+        INSTANCE,
+        "its connections to PostgreSQL are cut, new ones too",
+        (0.1, 2.0),
+        Excuse.MENDED,
+    ),
+    Kind("slow-postgres-link", INSTANCE, "each packet to and from PostgreSQL waits", (1.0, 4.0), Excuse.MENDED),
     Kind("kill-redis", REDIS, "SIGKILL, and started again, empty", (0.5, 6.0)),
     Kind("stop-redis", REDIS, "SIGTERM, and started again, empty", (0.5, 4.0)),
     Kind("freeze-redis", REDIS, "SIGSTOP, SIGCONT", (1.0, 5.0)),
-    Kind("crash-postgres", POSTGRES, "shut down in immediate mode, and started again", (0.2, 3.0)),
+    Kind("crash-postgres", POSTGRES, "shut down in immediate mode, and started again", (0.2, 3.0), Excuse.MENDED),
     Kind("cut-clients", CLIENTS, "a part of the clients' connections is cut", (0.1, 0.2)),
-    Kind("slow-clients", CLIENTS, "what goes to and from all clients waits", (1.0, 4.0)),
-    Kind("stall-clients", CLIENTS, "nothing passes between a part of the clients and the proxy", (0.5, 4.0)),
+    Kind("slow-clients", CLIENTS, "what goes to and from all clients waits", (1.0, 4.0), Excuse.MENDED),
+    Kind(
+        "stall-clients",
+        CLIENTS,
+        "nothing passes between a part of the clients and the proxy",
+        (0.5, 4.0),
+        Excuse.MENDED,
+    ),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
 
@@ -62,13 +86,13 @@ def schedule(
     for kind in _turns(kinds, random):
         if most is not None and len(planned) >= most:
             break
-        ends = begins + random.uniform(*kind.lasts)
+        ends = round(begins + random.uniform(*kind.lasts), 2)
         if ends > seconds - LAST_SECONDS:
             break
         target = _target(kind, instances, planned, begins, random)
         if target is not None:
-            planned.append(Planned(kind.name, target, round(begins, 2), round(ends, 2)))
-        begins += random.uniform(*PAUSE_SECONDS)
+            planned.append(Planned(kind.name, target, begins, ends))
+        begins = round(begins + random.uniform(*PAUSE_SECONDS), 2)
     return planned
 
 
@@ -80,9 +104,13 @@ def _turns(kinds: Sequence[Kind], random: Random) -> Iterator[Kind]:
 def _target(kind: Kind, instances: int, planned: Sequence[Planned], now: float, random: Random) -> str | None:
     """Something of this kind's part that is whole now; None when nothing is."""
     broken = {each.target for each in planned if each.ends >= now}
-    if kind.part != INSTANCES:
+    if kind.part not in (INSTANCE, INSTANCES):
         return None if kind.part in broken else kind.part
-    free = [name for n in range(instances) if (name := f"{INSTANCES} {n + 1}") not in broken]
+    free = [name for n in range(instances) if (name := f"{INSTANCE} {n + 1}") not in broken]
+    if INSTANCES in broken:
+        return None
+    if kind.part == INSTANCES:
+        return INSTANCES if len(free) == instances else None
     if not free or (len(free) == 1 and instances > 1):
         return None
     return random.choice(free)

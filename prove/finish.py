@@ -19,44 +19,46 @@ READS_AT_ONCE = 8
 T = TypeVar("T")
 
 
-async def drain(crowd: Crowd, api: Api, most_seconds: float) -> float | None:
-    """Wait until all devices are connected, have everything and owe nothing; how long it took, None: too long.
+async def drain(crowd: Crowd, api: Api, record: Record, most_seconds: float) -> None:
+    """Wait until all devices are connected, have everything and owe nothing, and record whether it came to that.
 
     Nobody is helped: what a device lacks, the server must fill by itself.
     """
-    began = time.monotonic()
-    calm, took = 0, 0.0
-    while time.monotonic() - began < most_seconds:
-        for line in crowd.lines:
-            line.ping()
-        await asyncio.sleep(ROUND_SECONDS)
-        if not await _all_whole(crowd, api):
-            calm = 0
-            continue
-        calm += 1
-        took = took if calm > 1 else time.monotonic() - began
-        if calm >= CALM_ROUNDS and time.monotonic() - began > CALM_SECONDS:
-            return took
-    return None
-
-
-async def tell_the_end(crowd: Crowd, api: Api, record: Record, took: float | None, most_seconds: float) -> None:
-    """Record what is still unanswered, and the whole truth: all logs and lists."""
+    took = await _whole_after(crowd, api, most_seconds)
     record(Drained(whole=took is not None, seconds=round(most_seconds if took is None else took, 2)))
+
+
+async def tell_the_end(crowd: Crowd, api: Api, record: Record) -> None:
+    """Record what is still unanswered, and the whole truth: all logs and lists. Nobody MUST talk any more."""
     for line in crowd.lines:
         for job in line.device.outbox:
             record(Unfinished(device=line.device.name, ref=job.ref, kind=job.kind.value))
 
     async def read(person: str) -> list[Entry]:
         token = await crowd.accounts[person].token()
-        page, events = await whole_log(api, token)
+        page = await whole_log(api, token)
         messages, peers = await whole_list(api, token), await talks(api, token)
-        log = Logged(person=person, position=page.position, epoch=page.epoch, events=events)
-        return [log, Listed(person=person, messages=messages, talks=peers)]
+        return [Logged(person=person, page=page), Listed(person=person, messages=messages, talks=peers)]
 
     for entries in await _for_each(crowd.people, read):
         for entry in entries:
             record(entry)
+
+
+async def _whole_after(crowd: Crowd, api: Api, most_seconds: float) -> float | None:
+    """How long it took until they were and stayed so for a while; None: too long."""
+    began = time.monotonic()
+    calm, took = 0, 0.0
+    while time.monotonic() - began < most_seconds:
+        await asyncio.sleep(ROUND_SECONDS)
+        if not await _all_whole(crowd, api):
+            calm = 0
+            continue
+        calm += 1
+        took = took if calm > 1 else time.monotonic() - began
+        if calm >= CALM_ROUNDS and time.monotonic() - began > (CALM_SECONDS if crowd.mortal else 0):
+            return took
+    return None
 
 
 async def _all_whole(crowd: Crowd, api: Api) -> bool:

@@ -12,7 +12,7 @@ from typing import IO, TypeAlias
 
 import msgspec
 
-from prove.wire import Message, Talk, Told
+from prove.wire import Bye, Error, Message, Page, Sent, Standing, Talk, Told
 
 FILE = "history.jsonl"
 
@@ -30,9 +30,10 @@ class Began(_Entry, frozen=True):
 
 
 class Opened(_Entry, frozen=True):
-    """A device has connected and says from where it goes on; None: it begins."""
+    """A device says from where it goes on, None: it begins; over a socket, or by a long poll."""
 
     device: str
+    via: str
     position: int | None = None
 
 
@@ -40,9 +41,15 @@ class Welcomed(_Entry, frozen=True):
     """The server's answer to that."""
 
     device: str
-    outcome: str
-    position: int
-    epoch: str
+    standing: Standing
+    heartbeat_seconds: float = 0.0
+
+
+class Dismissed(_Entry, frozen=True):
+    """The server is about to close, and says when to come back."""
+
+    device: str
+    bye: Bye
 
 
 class Closed(_Entry, frozen=True):
@@ -65,14 +72,11 @@ class Tried(_Entry, frozen=True):
 
 
 class Answered(_Entry, frozen=True):
-    """The server says that a message is durable. Over REST nothing is said of its position."""
+    """The server says that a message is durable."""
 
     device: str
-    client_id: str
     via: str
-    message: Message
-    duplicate: bool
-    position: int | None = None
+    sent: Sent
 
 
 class Changing(_Entry, frozen=True):
@@ -95,8 +99,18 @@ class Reading(_Entry, frozen=True):
     via: str
 
 
+class Blocking(_Entry, frozen=True):
+    """A device wants nothing more of `peer`, or (`ends`) everything again."""
+
+    device: str
+    ref: str
+    peer: str
+    ends: bool
+    via: str
+
+
 class Fulfilled(_Entry, frozen=True):
-    """The server says that a change or a reading is done."""
+    """The server says that a change, a reading or a block is done."""
 
     device: str
     ref: str
@@ -106,9 +120,7 @@ class Refused(_Entry, frozen=True):
     """The server refuses something; `final`: asking again is no use."""
 
     device: str
-    ref: str
-    code: str
-    detail: str
+    error: Error
     final: bool
 
 
@@ -168,9 +180,7 @@ class Logged(_Entry, frozen=True):
     """A person's whole log, read by long poll at the end."""
 
     person: str
-    position: int
-    epoch: str
-    events: list[Told]
+    page: Page
 
 
 class Listed(_Entry, frozen=True):
@@ -185,11 +195,13 @@ Entry: TypeAlias = (
     Began
     | Opened
     | Welcomed
+    | Dismissed
     | Closed
     | Tried
     | Answered
     | Changing
     | Reading
+    | Blocking
     | Fulfilled
     | Refused
     | Acked

@@ -2,14 +2,14 @@
 
 import msgspec
 
-from prove.history import Changing, Reading, Tried
+from prove.history import Blocking, Changing, Reading, Tried
 from prove.outbox import Job, Kind
 
 # Asking again cannot help; everything else is tried again.
 FINAL_CODES = frozenset({"invalid", "not_found", "conflict", "forbidden", "too_large", "unsupported_media_type"})
 
 
-def intent(device: str, job: Job) -> Tried | Changing | Reading:
+def intent(device: str, job: Job) -> Tried | Changing | Reading | Blocking:
     """What a device is about to ask for."""
     fields = job.fields
     if job.kind is Kind.SEND:
@@ -25,6 +25,9 @@ def intent(device: str, job: Job) -> Tried | Changing | Reading:
     if job.kind is Kind.READ:
         up_to = int(fields["up_to"] or 0)
         return Reading(device=device, ref=job.ref, peer=str(fields["peer"]), up_to=up_to, via=job.via)
+    if job.kind in (Kind.BLOCK, Kind.UNBLOCK):
+        ends = job.kind is Kind.UNBLOCK
+        return Blocking(device=device, ref=job.ref, peer=str(fields["peer"]), ends=ends, via=job.via)
     content = None if job.kind is Kind.DELETE else str(fields["content"])
     return Changing(device=device, ref=job.ref, id=int(fields["id"] or 0), content=content, via=job.via)
 

@@ -17,11 +17,13 @@ class Kind(enum.StrEnum):
     EDIT = "edit"
     DELETE = "delete"
     READ = "read"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
 
 
 @dataclass(slots=True)
 class Job:
-    """One wish. `ref` is its name over all tries: of a send the `client_id`."""
+    """One wish. `ref` is its name over all tries: of a send the `client_id`. `via`: `v1` or `rest`."""
 
     kind: Kind
     ref: str
@@ -67,9 +69,9 @@ class Outbox:
         """The job is answered for good. None: it was before, by an answer to another try."""
         return self._jobs.pop(ref or "", None)
 
-    def postpone(self, ref: str, until: float) -> None:
+    def postpone(self, ref: str | None, until: float) -> None:
         """The answer was: not now."""
-        if job := self._jobs.get(ref):
+        if job := self._jobs.get(ref or ""):
             job.in_flight, job.not_before = False, until
 
     def lose(self, via: str) -> None:
@@ -81,7 +83,3 @@ class Outbox:
     def oldest(self, via: str) -> float | None:
         """Since when the longest has waited on this way for its answer; None when nothing does."""
         return min((job.since for job in self._jobs.values() if job.in_flight and job.via == via), default=None)
-
-    def get(self, ref: str | None) -> Job | None:
-        """The job of this name."""
-        return self._jobs.get(ref or "")

@@ -30,8 +30,9 @@ FAILURES = (CallFailed, WrongDialect, ServerFailed, NoProgram, TimeoutError, Ass
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How large, how long, what is broken. `rate`: wishes a second, all together."""
+    """How large, how long, what is broken. `rate`: wishes a second, all together; `server`: an instance's command."""
 
+    server: Sequence[str]
     seed: int
     clients: int
     seconds: float
@@ -48,7 +49,10 @@ async def run(plan: Plan, history: History, tell: Callable[[str], None]) -> None
     history.record(Began(seed=plan.seed, seconds=plan.seconds, people=people))
     home = Path(tempfile.mkdtemp(prefix="recado-prove-"))
     try:
-        async with asyncio.TaskGroup() as group, running_stack(home, plan.instances, tell, history.record) as stack:
+        async with (
+            asyncio.TaskGroup() as group,
+            running_stack(home, plan.server, plan.instances, tell, history.record) as stack,
+        ):
             api = Api(stack.url, random)
             try:
                 crowd = Crowd(api, people, history.record, random, plan.rate)
@@ -57,8 +61,8 @@ async def run(plan: Plan, history: History, tell: Callable[[str], None]) -> None
                 async with _living(crowd, history, tell, group):
                     await _trouble(plan, stack, crowd, history, tell)
                     tell("All is mended; everybody gets what they lack ...")
-                    took = await drain(crowd, api, plan.drain_seconds)
-                    await tell_the_end(crowd, api, history.record, took, plan.drain_seconds)
+                    await drain(crowd, api, history.record, plan.drain_seconds)
+                await tell_the_end(crowd, api, history.record)
             finally:
                 api.close()
                 _keep_logs(stack.logs(), history.path.parent, tell)

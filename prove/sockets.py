@@ -1,20 +1,26 @@
 """The sockets of one device: connect, say what the state machine says, come back after every loss."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Coroutine
 from random import Random
-from typing import Any
 from urllib.parse import urlsplit
 
-from picows import WSError, WSFrame, WSInvalidStatusError, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import (
+    WSError,
+    WSFrame,
+    WSInvalidStatusError,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeResponse,
+    ws_connect,
+)
 
-from prove import api
-from prove.api import Account, Api, CallFailed
+from prove.api import UNAUTHORIZED, Account, Api
 from prove.backoff import Advice, advice, wait_seconds
 from prove.client import Device
-from prove.outbox import Job, Kind
+from prove.line import Line
+from prove.outbox import Kind
 from prove.wire import JSON, encode
 
 SUBPROTOCOL = "recado.v1"
@@ -25,31 +31,25 @@ REST_SHARE = 0.1
 # Some show their token in the handshake, some in the first frame.
 HEADER_SHARE = 0.5
 NO_STATUS = 1005
-UNAUTHORIZED = 401
+# What has a frame of its own; the rest goes by calls.
+FRAMES = {Kind.SEND, Kind.EDIT, Kind.DELETE, Kind.READ}
 
 
 class WrongDialect(Exception):
     """The server does not speak `recado.v1`."""
 
 
-class Line(WSListener):
+class SocketLine(WSListener, Line):
     """One device's connections, one after another."""
 
     def __init__(self, device: Device, account: Account, api: Api, random: Random) -> None:
-        self.device = device
-        self.account = account
-        self.stopped = False
-        self.next_wish = 0.0
-        self.connections = 0
-        self._api = api
-        self._random = random
+        Line.__init__(self, device, account, api, random)
         self._transport: WSTransport | None = None
         self._gone = asyncio.Event()
         self._since = 0.0
         self._heard = 0.0
         self._code: int | None = None
         self._reason = ""
-        self._calls: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Connect, and again after every loss, until `stop`."""
@@ -69,38 +69,29 @@ class Line(WSListener):
             if what is Advice.STOP and not self.stopped:
                 self.device.note(f"sent away for good: {self._code} {self._reason}")
             if not self.stopped:
-                await asyncio.sleep(wait_seconds(failures, self._random, self.device.asked_ms))
+                await asyncio.sleep(wait_seconds(failures, self.random, self.device.asked_ms))
+                self.device.asked_ms = 0
 
     def stop(self) -> None:
         """Hang up, and do not come back."""
-        self.stopped = True
+        Line.stop(self)
         if self._transport is not None:
             self._transport.disconnect()
 
     def tick(self, now: float) -> None:
-        """What is due: jobs, acknowledgements, a fresh token; and whether anybody is still there."""
+        """What is due: jobs, acknowledgements; and whether anybody is still there."""
         if self._transport is None or self._gone.is_set():
             return
         if self._is_dead(now):
             self._transport.disconnect(graceful=False)
             return
         for job in self.device.due(now):
-            via = "rest" if self._random.random() < REST_SHARE else "v1"
-            frames = self.device.say(job, via, now)
-            if via == "v1":
-                for frame in frames:
+            if job.kind in FRAMES and self.random.random() >= REST_SHARE:
+                for frame in self.device.say(job, "v1", now):
                     self._say(frame)
-            else:
-                self._spawn(self._call(job))
         if frame_of_ack := self.device.ack():
             self._say(frame_of_ack)
-        if self.device.reload_upto is not None and not self._calls:
-            self._spawn(self._reload())
-
-    def ping(self) -> None:
-        """Ask for the head."""
-        if frame := self.device.ping(time.monotonic()):
-            self._say(frame)
+        Line.tick(self, now)  # the others, by calls
 
     async def renew(self) -> None:
         """Show the server a fresh token before the old one ends."""
@@ -132,7 +123,7 @@ class Line(WSListener):
 
     async def _connect(self) -> bool:
         token = await self.account.token()
-        in_header = self._random.random() < HEADER_SHARE
+        in_header = self.random.random() < HEADER_SHARE
         headers = {"Sec-WebSocket-Protocol": SUBPROTOCOL}
         if in_header:
             headers["Authorization"] = f"Bearer {token}"
@@ -140,7 +131,7 @@ class Line(WSListener):
         try:
             transport, _ = await ws_connect(
                 lambda: self,
-                f"ws://{urlsplit(self._api.url).netloc}/ws/chat/",
+                f"ws://{urlsplit(self.api.url).netloc}/ws/chat/",
                 extra_headers=headers,
                 websocket_handshake_timeout=CONNECT_SECONDS,
             )
@@ -150,12 +141,15 @@ class Line(WSListener):
             return False
         except (OSError, WSError, TimeoutError):
             return False
-        if transport.response.headers.get("Sec-WebSocket-Protocol") != SUBPROTOCOL:
+        response: WSUpgradeResponse | None = transport.response  # whatever its type says
+        if response is None:  # cut in this very moment
+            transport.disconnect(graceful=False)
+            return False
+        if response.headers.get("Sec-WebSocket-Protocol") != SUBPROTOCOL:
             transport.disconnect()
             raise WrongDialect(f"the server does not speak {SUBPROTOCOL}")
         self._transport = transport
         self._since = self._heard = time.monotonic()
-        self.connections += 1
         self._say(self.device.hello(None if in_header else token))
         return True
 
@@ -164,40 +158,5 @@ class Line(WSListener):
             self._transport.send(WSMsgType.TEXT, encode(frame))
 
     def _is_dead(self, now: float) -> bool:
-        oldest = self.device.waits_since() if self.device.welcomed else self._since
+        oldest = self.device.outbox.oldest("v1") if self.device.welcomed else self._since
         return oldest is not None and now - max(oldest, self._since) > ANSWER_SECONDS
-
-    def _spawn(self, call: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(call)
-        self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
-
-    async def _call(self, job: Job) -> None:
-        """A job by REST; what is not answered is tried again, on either way."""
-        method, path, body = _request(job)
-        with contextlib.suppress(CallFailed):
-            reply = await self._api.call(method, path, body, token=await self.account.token())
-            if reply.status == 401:
-                self.account.spoil()
-            wait = reply.retry_after or wait_seconds(job.tries, self._random)
-            self.device.answered_call(job, reply.status, reply.body, time.monotonic(), wait)
-            return
-        self.device.answered_call(job, 0, b"", time.monotonic(), 1.0)
-
-    async def _reload(self) -> None:
-        """After a reset: everything again, by REST."""
-        messages = await api.whole_list(self._api, await self.account.token())
-        self.device.reloaded(messages)
-
-
-def _request(job: Job) -> tuple[str, str, JSON | None]:
-    fields = job.fields
-    match job.kind:
-        case Kind.SEND:
-            return "POST", "/api/auth/send/", fields
-        case Kind.EDIT:
-            return "PATCH", f"/api/messages/{fields['id']}/", {"content": fields["content"]}
-        case Kind.DELETE:
-            return "DELETE", f"/api/messages/{fields['id']}/", None
-        case Kind.READ:
-            return "POST", f"/api/conversations/{fields['peer']}/read/", {"up_to": fields["up_to"]}

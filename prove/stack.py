@@ -9,11 +9,12 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from prove.faults import CLIENTS, INSTANCE, INSTANCES, POSTGRES, REDIS
 from prove.history import Record, Strange
 from prove.tcp import Wire
 from tests.child import Server
@@ -43,7 +44,7 @@ class Node:
     """One instance and its wires."""
 
     def __init__(self, number: int, instance: Instance, redis: Wire, postgres: Wire) -> None:
-        self.name = f"instance {number}"
+        self.name = f"{INSTANCE} {number}"
         self.instance = instance
         self.redis = redis
         self.postgres = postgres
@@ -53,8 +54,9 @@ class Node:
 class Stack:
     """The running parts."""
 
-    def __init__(self, home: Path, tell: Callable[[str], None], record: Record) -> None:
+    def __init__(self, home: Path, server: Sequence[str], tell: Callable[[str], None], record: Record) -> None:
         self.home = home
+        self.server = server
         self.record = record
         self.tell = tell
         self.postgres = PostgresServer()
@@ -62,7 +64,7 @@ class Stack:
         self.nodes: list[Node] = []
         self.proxy: ProxyOfMany | None = None
         self.front = Wire(self._entrances, many_sources=True)
-        self.locks = {"postgres": asyncio.Lock(), "redis": asyncio.Lock(), "clients": asyncio.Lock()}
+        self.locks = {part: asyncio.Lock() for part in (POSTGRES, REDIS, CLIENTS, INSTANCES)}
 
     @property
     def url(self) -> str:
@@ -105,10 +107,10 @@ class Stack:
         if code:
             self.record(Strange(device=node.name, text=f"ended with {code} after SIGTERM"))
 
-    async def ready(self) -> None:
-        """Wait until every instance says that it is ready, bus included."""
+    async def ready(self, nodes: Sequence[Node] = ()) -> None:
+        """Wait until these instances, or all, say that they are ready."""
         async with asyncio.timeout(READY_SECONDS):
-            for node in self.nodes:
+            for node in nodes or self.nodes:
                 while not await asyncio.to_thread(_is_ready, node.instance):  # noqa: ASYNC110 - it tells nobody
                     await asyncio.sleep(0.1)
 
@@ -117,7 +119,7 @@ class Stack:
         for wire in self.wires:
             wire.heal()
         for server in (self.postgres, self.redis):
-            async with self.locks["postgres" if server is self.postgres else "redis"]:
+            async with self.locks[POSTGRES if server is self.postgres else REDIS]:
                 if server.running and server.process is not None:
                     server.process.send_signal(signal.SIGCONT)
                 await asyncio.to_thread(server.start)
@@ -153,6 +155,7 @@ class Stack:
             database_url=_through(database, postgres),
             redis_url=_through(self.redis.url, redis),
             settings=SETTINGS,
+            command=self.server,
         )
         return Node(number, instance, redis, postgres)
 
@@ -176,11 +179,11 @@ class Stack:
 
 @asynccontextmanager
 async def running_stack(
-    home: Path, instances: int, tell: Callable[[str], None], record: Record
+    home: Path, server: Sequence[str], instances: int, tell: Callable[[str], None], record: Record
 ) -> AsyncIterator[Stack]:
-    """Everything, for the time of the block."""
+    """Everything, for the time of the block; `server` is the command that starts an instance."""
     async with AsyncExitStack() as ending:
-        stack = Stack(home, tell, record)
+        stack = Stack(home, server, tell, record)
         await stack.begin(instances, ending)
         yield stack
 

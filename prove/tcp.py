@@ -6,7 +6,10 @@ import itertools
 import sys
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import TypeAlias
 
+Reader: TypeAlias = asyncio.StreamReader
+Writer: TypeAlias = asyncio.StreamWriter
 CHUNK_BYTES = 65_536
 CONNECT_SECONDS = 5.0
 # Whoever comes from elsewhere has buckets and bounds of their own at the proxy; Linux has all of 127/8.
@@ -16,7 +19,7 @@ SOURCES = 16 if sys.platform == "linux" else 1
 class Link:
     """One connection: two directions, and what holds them up."""
 
-    def __init__(self, left: asyncio.StreamWriter, right: asyncio.StreamWriter) -> None:
+    def __init__(self, left: Writer, right: Writer) -> None:
         self.flows = asyncio.Event()
         self.flows.set()
         self._writers = (left, right)
@@ -55,6 +58,7 @@ class Wire:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed in the next turn
 
     def cut(self, share: float = 1.0, random: Random | None = None) -> int:
         """Cut so large a part of the connections; how many that were."""
@@ -80,17 +84,20 @@ class Wire:
         links = list(self.links)
         return links if random is None else random.sample(links, round(len(links) * share))
 
-    def _took(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _took(self, reader: Reader, writer: Writer) -> None:
         # A task of our own: asyncio shouts at those that are cancelled in its stead.
         task = asyncio.ensure_future(self._take(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.refuses or (other := await self._reach()) is None:
+    async def _take(self, reader: Reader, writer: Writer) -> None:
+        try:
+            if not self.refuses and (other := await self._reach()) is not None:
+                await self._connect(reader, writer, *other)
+        finally:
             writer.transport.abort()
-            return
-        other_reader, other_writer = other
+
+    async def _connect(self, reader: Reader, writer: Writer, other_reader: Reader, other_writer: Writer) -> None:
         link = Link(writer, other_writer)
         self.links.add(link)
         try:
@@ -101,7 +108,7 @@ class Wire:
             self.links.discard(link)
             link.cut()
 
-    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    async def _reach(self) -> tuple[Reader, Writer] | None:
         ports = self._targets()
         first = next(self._turn)
         source = None if self._sources is None else (f"127.0.0.{next(self._sources)}", 0)
@@ -112,7 +119,7 @@ class Wire:
                     return await asyncio.open_connection("127.0.0.1", port, local_addr=source)
         return None
 
-    async def _pass(self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(self, link: Link, reader: Reader, writer: Writer) -> None:
         with contextlib.suppress(OSError):
             while chunk := await reader.read(CHUNK_BYTES):
                 if self.delay_seconds:

@@ -1,6 +1,7 @@
 """The frames of `recado.v1` as a client reads the contract. Not the server's own: a judge has his own eyes.
 
-Fields that are not known are ignored, as the contract asks of clients; a type that is not known is a fault.
+Fields that are not known are ignored, as the contract asks of clients; a type that is not known is a fault. The history
+keeps what was heard in these very shapes.
 """
 
 from typing import TypeAlias
@@ -23,6 +24,14 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     edited_at: str | None = None
     delivered_at: str | None = None
     read_at: str | None = None
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Where a person's log stands, and how a device goes on that has named its position."""
+
+    position: int
+    epoch: str
+    outcome: str
 
 
 class _Frame(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower, omit_defaults=True):
@@ -73,18 +82,15 @@ class ReceiptTold(_Frame, frozen=True, tag="receipt"):
 Told: TypeAlias = MessageTold | EditedTold | DeletedTold | ExpiredTold | ReceiptTold
 
 
-class Welcome(_Frame, frozen=True):
+class Welcome(_Frame, Standing, frozen=True):
     """The connection begins."""
 
     username: str
-    position: int
-    epoch: str
-    outcome: str
     heartbeat_seconds: float
 
 
 class Sent(_Frame, frozen=True):
-    """A send is durable."""
+    """A send is durable. A call is answered by the message alone, without its position: that is 0 then."""
 
     client_id: str
     message: Message
@@ -139,20 +145,18 @@ class Presence(_Frame, frozen=True):
 Frame: TypeAlias = Told | Welcome | Sent | Pong | Heartbeat | Bye | Error | Typing | Presence
 
 
-class Page(msgspec.Struct, frozen=True):
+class Page(Standing, frozen=True):
     """An answer of `GET /api/events/`."""
 
     events: list[Told]
-    position: int
-    epoch: str
-    outcome: str
 
 
 class Talk(msgspec.Struct, frozen=True):
-    """An entry of `GET /api/conversations/`."""
+    """An entry of `GET /api/conversations/`; 1,000 unread stand for more."""
 
     peer: str
-    last_message: Message | None = None
+    last_message: Message
+    unread: int
 
 
 decode_frame = msgspec.json.Decoder(Frame).decode

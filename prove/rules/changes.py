@@ -1,7 +1,8 @@
 """What must hold of edits, deletions and what expires.
 
 A change that was answered holds, unless a later one came. One that was not answered may have happened, or may yet:
-also when it was tried twice, the first try of which can be late.
+also when it was tried twice, the first try of which can be late. Whoever blocks the sender is told of no edit, and
+goes on seeing the text from before; of a deletion they are told.
 """
 
 from collections.abc import Iterator
@@ -20,18 +21,25 @@ def edits(facts: Facts) -> Iterator[Fault]:
     final = _final_sights(facts)
     for message_id, life in facts.by_id.items():
         wishes = facts.edits(message_id)
+        if not wishes:
+            continue
+        hidden = {wish.ref for wish in wishes if facts.may_block(life.recipient, life.sender, wish.span)}
         done = [wish for wish in wishes if wish.done is not None]
+        texts: set[str] = set()
         for sight in final.get(message_id, ()):
+            if hidden and sight.person == life.recipient:
+                continue  # which text they see is told by `blocks.withheld`
+            texts.add(sight.message.content)
             if sight.message.content not in _admissible(life, wishes):
                 lines = (*(wish.first for wish in done), sight.line)
                 yield f"message {message_id} ends with {sight.message.content[:60]!r}, which was replaced", lines
-        texts = {sight.message.content for sight in final.get(message_id, ())}
         if len(texts) > 1:
             yield f"message {message_id} ends with {len(texts)} texts", tuple(s.line for s in final[message_id])
-        for person in sorted(life.people & facts.logs.keys()):
+        for person in facts.concerned(message_id, life):
             told = [each for each in facts.mentions.get((person, message_id), ()) if isinstance(each, EditedTold)]
-            if done and not told and not facts.is_gone(person, message_id):
-                yield f"the log of {person} has no edit of message {message_id}", (done[0].first, done[0].done or 0)
+            due = [wish for wish in done if person == life.sender or wish.ref not in hidden]
+            if due and not told and not facts.is_gone(person, message_id):
+                yield f"the log of {person} has no edit of message {message_id}", (due[0].first, due[0].done or 0)
             tries = sum(len(wish.tries) for wish in wishes)
             if len(told) > tries:
                 yield f"the log of {person} has {len(told)} edits of message {message_id}, tried {tries} times", ()
@@ -42,7 +50,7 @@ def deletions(facts: Facts) -> Iterator[Fault]:
     final = _final_sights(facts)
     for message_id, life in facts.by_id.items():
         done = next((wish for wish in facts.deletions(message_id) if wish.done is not None), None)
-        gone = {person: facts.is_gone(person, message_id) for person in sorted(life.people & facts.logs.keys())}
+        gone = {person: facts.is_gone(person, message_id) for person in facts.concerned(message_id, life)}
         if len(set(gone.values())) > 1:
             yield f"message {message_id} is gone for one of its people only: {gone}", tuple(life.tries)
         if done is not None and not all(gone.values()):
@@ -57,12 +65,13 @@ def expiries(facts: Facts) -> Iterator[Fault]:
     for message_id, life in facts.by_id.items():
         if life.ttl is None:
             continue
-        line, answer = life.answers[0]
-        for person in sorted(life.people & facts.logs.keys()):
-            read_line, log = facts.logs[person]
-            if log.at - answer.at > life.ttl + EXPIRY_SECONDS and not facts.is_gone(person, message_id):
+        line = life.answers[0][0]
+        for person in facts.concerned(message_id, life):
+            read_line = facts.logs[person][0]
+            lived = facts.at(read_line) - facts.at(line)
+            if lived > life.ttl + EXPIRY_SECONDS and not facts.is_gone(person, message_id):
                 text = f"message {message_id} was to live {life.ttl} s, and is in the log of {person}"
-                yield f"{text} after {log.at - answer.at:.0f} s", (line, read_line)
+                yield f"{text} after {lived:.0f} s", (line, read_line)
 
 
 def causes(facts: Facts) -> Iterator[Fault]:

@@ -46,7 +46,7 @@ def whole(facts: Facts) -> Iterator[Fault]:
 
 
 def once_each(facts: Facts) -> Iterator[Fault]:
-    """On one connection each position comes once; `sent` stands for its event."""
+    """On one connection each position comes once; `sent` stands for its event, or follows it when it comes late."""
     for device, steps in facts.steps.items():
         given: dict[int, int] = {}
         for line, step in steps:
@@ -55,11 +55,11 @@ def once_each(facts: Facts) -> Iterator[Fault]:
                 given = {}
             elif isinstance(step, h.Heard):
                 position = step.told.position
-            elif isinstance(step, h.Answered) and not step.duplicate:
-                position = step.position
+            elif isinstance(step, h.Answered) and not step.sent.duplicate:
+                position = step.sent.position or None
             if position is None:
                 continue
-            if position in given:
+            if position in given and not isinstance(step, h.Answered):
                 yield f"{device} was given position {position} twice on one connection", (given[position], line)
             given[position] = line
 
@@ -75,12 +75,12 @@ def welcomes(facts: Facts) -> Iterator[Fault]:
                 opened, position = line, step.position
             if not isinstance(step, h.Welcomed):
                 continue
-            wanted = "live" if position is None else "recovered"
-            if step.outcome != wanted:
-                yield f"{device} asked from {position} and was welcomed as {step.outcome}", (opened, line)
+            wanted, standing = "live" if position is None else "recovered", step.standing
+            if standing.outcome != wanted:
+                yield f"{device} asked from {position} and was welcomed as {standing.outcome}", (opened, line)
             least = known[person].before(opened) if person in known else 0
-            if step.position < least:
-                text = f"the head of {person} was {step.position} for {device}, but {least} was acknowledged before"
+            if standing.position < least:
+                text = f"the head of {person} was {standing.position} for {device}, but {least} was acknowledged before"
                 yield text, (opened, line)
 
 
@@ -90,14 +90,16 @@ def _had(steps: list[tuple[int, h.Entry]]) -> tuple[Cursor | None, int]:
     early = 0
     for line, step in steps:
         match step:
-            case h.Welcomed(position=position) if cursor is None:
+            case h.Opened(position=int(position)) if cursor is None:  # by long poll: from the beginning
                 cursor, early = Cursor(position), line
+            case h.Welcomed(standing=standing) if cursor is None:
+                cursor, early = Cursor(standing.position), line
             case h.Reloaded(position=position) if cursor is not None:
                 cursor.skip(position)
             case h.Heard(told=told) if cursor is not None:
                 cursor.add(told.position)
-            case h.Answered(position=int(position)) if cursor is not None:
-                cursor.add(position)
+            case h.Answered(sent=sent) if cursor is not None and sent.position:
+                cursor.add(sent.position)
         if cursor is not None and not cursor.has_gap:
             early = line
     return cursor, early

@@ -34,7 +34,8 @@ def one_epoch(facts: Facts) -> Iterator[Fault]:
     """The log was neither lost nor rebuilt, so its name never changes."""
     first: str | None = None
     told = [(line, log.epoch) for line, log in facts.logs.values()]
-    told += [(n, step.epoch) for steps in facts.steps.values() for n, step in steps if isinstance(step, h.Welcomed)]
+    steps = [each for of_device in facts.steps.values() for each in of_device]
+    told += [(line, step.standing.epoch) for line, step in steps if isinstance(step, h.Welcomed)]
     for line, epoch in sorted(told):
         first = first or epoch
         if epoch != first:

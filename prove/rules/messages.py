@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from prove.facts import Facts, Life
 from prove.outbox import Kind
 from prove.violation import Fault
-from prove.wire import Message
+from prove.wire import Message, Sent
+
+MOST_UNREAD = 1_000  # stands for more
 
 
 def acknowledged(facts: Facts) -> Iterator[Fault]:
-    """An answer is a promise to both people; that it is there only once is a rule of logs."""
+    """An answer is a promise to both people, but for one who blocks; that it is there only once is a rule of logs."""
     for life in facts.lives.values():
+        promised = {life.sender} if facts.may_block(life.recipient, life.sender, life.span) else life.people
         for line, answer in life.answers[:1]:
-            for person in sorted(life.people & facts.logs.keys()):
+            for person in sorted(promised & facts.logs.keys()):
                 if answer.message.id not in facts.places.get(person, {}):
                     told = f"message {answer.message.id} ({life.client_id}) was acknowledged"
                     yield f"{told}, but is not in the log of {person}", (life.tries[0], line)
@@ -58,10 +61,10 @@ def first_answer(facts: Facts) -> Iterator[Fault]:
         if not life.answers:
             continue
         line, first = life.answers[0]
-        place = next((answer.position for _, answer in life.answers if answer.position is not None), None)
+        place = next((answer.position for _, answer in life.answers if answer.position), None)
         for other_line, answer in life.answers[1:]:
             same = _identity(answer.message) == _identity(first.message) and answer.message.id == first.message.id
-            same = same and answer.position in (None, place)
+            same = same and answer.position in (0, place)
             if not same:
                 yield f"{life.client_id} was answered {_told(first)}, then {_told(answer)}", (line, other_line)
         fresh = [n for n, answer in life.answers if not answer.duplicate]
@@ -85,8 +88,9 @@ def refusals(facts: Facts) -> Iterator[Fault]:
         if facts.deletions(target) or (target in facts.by_id and facts.by_id[target].ttl is not None)
     }
     for line, refused in facts.refusals:
-        if refused.code == "internal" or (refused.final and not (refused.code == "not_found" and refused.ref in gone)):
-            yield f"{refused.device}: {refused.ref or '(no ref)'}: {refused.code} ({refused.detail})", (line,)
+        error = refused.error
+        if error.code == "internal" or (refused.final and not (error.code == "not_found" and error.ref in gone)):
+            yield f"{refused.device}: {error.ref or '(no ref)'}: {error.code} ({error.detail})", (line,)
 
 
 def unanswered(facts: Facts) -> Iterator[Fault]:
@@ -97,7 +101,7 @@ def unanswered(facts: Facts) -> Iterator[Fault]:
 
 
 def lists(facts: Facts) -> Iterator[Fault]:
-    """The list of messages, and of talks, is what the log says."""
+    """The list of messages, and of talks, is what the log says, also of what was withheld from somebody."""
     for person, (line, listed) in facts.lists.items():
         if person not in facts.logs:
             continue
@@ -109,10 +113,23 @@ def lists(facts: Facts) -> Iterator[Fault]:
         newest: dict[str, int] = {}
         for message in listed.messages:
             newest.setdefault(message.recipient if message.sender == person else message.sender, message.id)
-        talks = {talk.peer: talk.last_message.id for talk in listed.talks if talk.last_message is not None}
+        talks = {talk.peer: talk.last_message.id for talk in listed.talks}
         if talks != newest:
             odd = sorted(set(talks.items()) ^ set(newest.items()))[:6]
             yield f"the talks of {person} do not end with the newest messages: {odd}", (line,)
+
+
+def unread(facts: Facts) -> Iterator[Fault]:
+    """In the end each talk counts what has come, is there, and was not read by any device."""
+    if facts.drained is None or not facts.drained[1].whole:
+        return
+    for person, (line, listed) in facts.lists.items():
+        for talk in listed.talks:
+            upto = facts.read[person, talk.peer].before(line)
+            left = [each.id for each in listed.messages if each.sender == talk.peer != person and each.id > upto]
+            if talk.unread != min(len(left), MOST_UNREAD):
+                text = f"{person} is told of {talk.unread} unread of {talk.peer}, but has read up to {upto}"
+                yield f"{text} and there are {len(left)} behind it: {left[:6]}", (line,)
 
 
 def _may_say(facts: Facts, life: Life, message: Message, line: int) -> bool:
@@ -133,6 +150,5 @@ def _name(message: Message) -> str:
     return f"message {message.id} ({message.sender} to {message.recipient}, client_id {message.client_id})"
 
 
-def _told(answer: object) -> str:
-    message = getattr(answer, "message", None)
-    return f"{getattr(message, 'id', None)} at {getattr(answer, 'position', None)}"
+def _told(answer: Sent) -> str:
+    return f"{answer.message.id} at {answer.position or 'a place not told'}"

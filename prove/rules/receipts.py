@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from prove import history as h
-from prove.facts import Facts
+from prove.facts import NEVER, Facts
 from prove.history import person_of
 from prove.violation import Fault
 from prove.wire import MessageTold, ReceiptTold
@@ -86,11 +86,18 @@ def _why_not(facts: Facts, line: int, person: str, told: ReceiptTold) -> str:
 
 
 def _has(facts: Facts, line: int, kind: str, reader: str, peer: str, message_id: int) -> bool:
-    """Whether, before this line, a device of `reader` has said this. To read is to have received."""
+    """Whether, before this line, a device of `reader` has said this. To read is to have received.
+
+    A receipt is for everything up to its message: also for what was withheld before it.
+    """
     if facts.read[reader, peer].before(line) >= message_id:
         return True
-    place = facts.places.get(reader, {}).get(message_id)
-    return kind == "delivered" and place is not None and facts.acked[reader].before(line) >= place
+    places = facts.places.get(reader, {})
+    place = places.get(message_id)
+    if place is None:
+        later = [(facts.by_id.get(key), found) for key, found in places.items() if key > message_id]
+        place = min((found for life, found in later if life is not None and life.sender == peer), default=NEVER)
+    return kind == "delivered" and facts.acked[reader].before(line) >= place
 
 
 def _latest(facts: Facts) -> dict[tuple[str, str], tuple[int, int]]:

@@ -40,9 +40,22 @@ def tells(kind: type) -> Callable[[h.Heard], bool]:
 def with_events(entries: list[Entry], turn: Callable[[list[wire.Told]], Any], person: str = "p1") -> None:
     """Other events in a person's final log."""
     at, log = first(entries, h.Logged, lambda each: each.person == person)
-    events = list(log.events)
+    events = list(log.page.events)
     turn(events)
-    entries[at] = replace(log, events=events)
+    entries[at] = replace(log, page=replace(log.page, events=events))
+
+
+def close_up(entries: list[Entry], person: str = "p1") -> None:
+    """The head of a person's final log is where its events end."""
+    at, log = first(entries, h.Logged, lambda each: each.person == person)
+    entries[at] = replace(log, page=replace(log.page, position=len(log.page.events)))
+
+
+def with_sent(entries: list[Entry], at: int, **fields: Any) -> h.Answered:
+    """The answer that stands there, with other fields."""
+    answer = entries[at]
+    assert isinstance(answer, h.Answered)
+    return replace(answer, sent=replace(answer.sent, **fields))
 
 
 def other_text(entries: list[Entry]) -> None:
@@ -106,8 +119,7 @@ def a_message_twice(entries: list[Entry]) -> None:
         events.append(wire.MessageTold(len(events) + 1, message))
 
     with_events(entries, turn)
-    at, log = first(entries, h.Logged, lambda each: each.person == "p1")
-    entries[at] = replace(log, position=len(log.events))
+    close_up(entries)
 
 
 def acknowledged_and_lost(entries: list[Entry]) -> None:
@@ -118,13 +130,12 @@ def acknowledged_and_lost(entries: list[Entry]) -> None:
         events[at:] = [replace(told, position=told.position - 1) for told in events[at + 1 :]]
 
     with_events(entries, turn)
-    at, log = first(entries, h.Logged, lambda each: each.person == "p1")
-    entries[at] = replace(log, position=len(log.events))
+    close_up(entries)
 
 
 def never_heard(entries: list[Entry]) -> None:
     """One event is taken from one device, whenever it was told."""
-    answered = {(each.device, each.position) for each in entries if isinstance(each, h.Answered)}
+    answered = {(each.device, each.sent.position) for each in entries if isinstance(each, h.Answered)}
     _, heard = first(
         entries,
         h.Heard,
@@ -145,7 +156,7 @@ def heard_again(entries: list[Entry]) -> None:
 
 def receipt_from_the_future(entries: list[Entry]) -> None:
     at, heard = first(entries, h.Heard, tells(wire.ReceiptTold))
-    newest = max(told.message.id for each in entries if isinstance(each, h.Logged) for told in each.events
+    newest = max(told.message.id for each in entries if isinstance(each, h.Logged) for told in each.page.events
                  if isinstance(told, wire.MessageTold))  # fmt: skip
     entries[at] = replace(heard, told=replace(heard.told, up_to=newest + 1))
 
@@ -183,33 +194,35 @@ def no_receipts(entries: list[Entry]) -> None:
 
 def delivered_field_without_cause(entries: list[Entry]) -> None:
     at, answer = first(entries, h.Answered)
-    entries[at] = replace(answer, message=replace(answer.message, delivered_at="now"))
+    entries[at] = with_sent(entries, at, message=replace(answer.sent.message, delivered_at="now"))
 
 
 def second_answer_differs(entries: list[Entry]) -> None:
-    at, answer = first(entries, h.Answered, lambda each: each.position is not None)
-    entries.insert(at + 1, replace(answer, duplicate=True, message=replace(answer.message, id=answer.message.id + 1)))
+    at, answer = first(entries, h.Answered, lambda each: each.sent.position > 0)
+    message = replace(answer.sent.message, id=answer.sent.message.id + 1)
+    entries.insert(at + 1, with_sent(entries, at, duplicate=True, message=message))
 
 
 def stored_as_new_twice(entries: list[Entry]) -> None:
-    at, answer = first(entries, h.Answered, lambda each: each.via == "rest" and not each.duplicate)
+    at, answer = first(entries, h.Answered, lambda each: each.via == "rest" and not each.sent.duplicate)
     entries.insert(at + 1, answer)
 
 
 def duplicate_at_once(entries: list[Entry]) -> None:
     tries = [each.client_id for each in entries if isinstance(each, h.Tried)]
-    change(entries, h.Answered, lambda each: tries.count(each.client_id) == 1, duplicate=True)
+    at, _ = first(entries, h.Answered, lambda each: tries.count(each.sent.client_id) == 1)
+    entries[at] = with_sent(entries, at, duplicate=True)
 
 
 def position_of_another(entries: list[Entry]) -> None:
-    at, answer = first(entries, h.Answered, lambda each: each.position is not None)
-    entries[at] = replace(answer, position=answer.position + 1)
+    at, answer = first(entries, h.Answered, lambda each: each.sent.position > 0)
+    entries[at] = with_sent(entries, at, position=answer.sent.position + 1)
 
 
 def edit_lost(entries: list[Entry]) -> None:
     """An edit that was answered is nowhere."""
     _, log = first(entries, h.Logged, lambda each: each.person == "p1")
-    edited = next(told.message for told in log.events if isinstance(told, wire.EditedTold))
+    edited = next(told.message for told in log.page.events if isinstance(told, wire.EditedTold))
     _, tried = first(entries, h.Tried, lambda each: each.client_id == edited.client_id)
 
     def turn(events: list[wire.Told]) -> None:
@@ -223,10 +236,10 @@ def edit_lost(entries: list[Entry]) -> None:
 def deleted_and_there(entries: list[Entry]) -> None:
     """The list still has it."""
     _, log = first(entries, h.Logged, lambda each: each.person == "p1")
-    gone = next(told.id for told in log.events if isinstance(told, wire.DeletedTold))
-    _, answer = first(entries, h.Answered, lambda each: each.message.id == gone)
+    gone = next(told.id for told in log.page.events if isinstance(told, wire.DeletedTold))
+    _, answer = first(entries, h.Answered, lambda each: each.sent.message.id == gone)
     at, listed = first(entries, h.Listed, lambda each: each.person == "p1")
-    entries[at] = replace(listed, messages=[*listed.messages, answer.message])
+    entries[at] = replace(listed, messages=[*listed.messages, answer.sent.message])
 
 
 def deleted_by_nobody(entries: list[Entry]) -> None:
@@ -252,7 +265,58 @@ def old_talk(entries: list[Entry]) -> None:
 def old_head(entries: list[Entry]) -> None:
     """A device comes back behind what was acknowledged."""
     at = max(n for n, each in enumerate(entries) if isinstance(each, h.Welcomed))
-    entries[at] = replace(entries[at], position=1)
+    entries[at] = replace(entries[at], standing=replace(entries[at].standing, position=1))
+
+
+def other_welcome(entries: list[Entry], **fields: Any) -> None:
+    """A device that resumes is told something else."""
+    at, welcomed = first(entries, h.Welcomed, lambda each: each.standing.outcome == "recovered")
+    entries[at] = replace(welcomed, standing=replace(welcomed.standing, **fields))
+
+
+def another_count(entries: list[Entry]) -> None:
+    """One more is unread than there is."""
+    at, listed = first(entries, h.Listed)
+    talk = listed.talks[0]
+    entries[at] = replace(listed, talks=[replace(talk, unread=talk.unread + 1), *listed.talks[1:]])
+
+
+def block_without_effect(entries: list[Entry]) -> None:
+    """Somebody had blocked everybody from the very beginning."""
+    blocks: list[Entry] = []
+    for peer in ("p1", "p2"):
+        blocks.append(h.Blocking(device="p0/1", ref=f"block {peer}", peer=peer, ends=False, via="rest"))
+        blocks.append(h.Fulfilled(device="p0/1", ref=f"block {peer}"))
+    entries[1:1] = blocks
+
+
+def late(entries: list[Entry], seconds: float = 60.0) -> None:
+    """A message was acknowledged a minute before its recipient, connected all the time, heard of it."""
+    at, heard = first(
+        entries,
+        h.Heard,
+        lambda each: tells(wire.MessageTold)(each) and each.told.message.recipient == h.person_of(each.device),
+    )
+    entries[at:] = [replace(each, at=seconds) for each in entries[at:]]
+    welcome = next(
+        n for n in reversed(range(at)) if isinstance(entries[n], h.Welcomed) and entries[n].device == heard.device
+    )
+    acked = h.Answered(
+        device="p9/1", via="v1", sent=wire.Sent(heard.told.message.client_id or "", heard.told.message, 0, True)
+    )
+    entries.insert(welcome + 1, acked)
+
+
+def all_at_once(entries: list[Entry]) -> None:
+    """Thirty devices are sent away, and told to come back in the same moment."""
+    bye = wire.Bye(1012, "restart", 1500)
+    entries += [h.Dismissed(device=f"p0/{n}", bye=bye) for n in range(30)]
+
+
+def in_one_crowd(entries: list[Entry]) -> None:
+    """They are told to come back one after another, and come together."""
+    entries += [h.Dismissed(device=f"p0/{n}", bye=wire.Bye(1012, "restart", n * 100)) for n in range(30)]
+    entries += [h.Opened(device=f"p0/{n}", via="v1", position=1, at=9.0) for n in range(30)]
 
 
 DAMAGES: dict[str, tuple[str, Damage]] = {
@@ -283,16 +347,19 @@ DAMAGES: dict[str, tuple[str, Damage]] = {
     "a list lacks a message": ("lists agree with logs", not_in_the_list),
     "a talk is missing": ("lists agree with logs", old_talk),
     "the head goes back": ("the welcome is true", old_head),
-    "a reset for no reason": ("the welcome is true", lambda entries: change(
-        entries, h.Welcomed, lambda each: each.outcome == "recovered", outcome="reset")),
-    "another epoch": ("one epoch", lambda entries: change(
-        entries, h.Welcomed, lambda each: each.outcome == "recovered", epoch="e2")),
+    "a reset for no reason": ("the welcome is true", lambda entries: other_welcome(entries, outcome="reset")),
+    "another epoch": ("one epoch", lambda entries: other_welcome(entries, epoch="e2")),
+    "a count of unread is wrong": ("unread counts are true", another_count),
+    "a block has no effect": ("who blocks hears nothing of the blocked", block_without_effect),
+    "a message comes a minute late": ("who is connected hears in time", late),
+    "those sent away are told the same time": ("who is sent away comes back spread", all_at_once),
+    "those sent away come all at once": ("who is sent away comes back spread", in_one_crowd),
     "something that no contract has": ("nothing strange was heard", lambda entries: entries.append(
         h.Strange(device="p0/1", text="?"))),
     "an internal error": ("no refusal without a cause", lambda entries: entries.append(
-        h.Refused(device="p0/1", ref="x", code="internal", detail="", final=False))),
+        h.Refused(device="p0/1", error=wire.Error("internal", "", "x"), final=False))),
     "refused for good": ("no refusal without a cause", lambda entries: entries.append(
-        h.Refused(device="p0/1", ref="x", code="not_found", detail="", final=True))),
+        h.Refused(device="p0/1", error=wire.Error("not_found", "", "x"), final=True))),
     "no answer at all": ("everything is answered in the end", lambda entries: entries.append(
         h.Unfinished(device="p0/1", ref="x", kind="edit"))),
     "a log is missing": ("every log was read", lambda entries: entries.pop(first(entries, h.Logged)[0])),

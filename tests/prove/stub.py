@@ -1,5 +1,6 @@
 """The toy as a real server: `recado.v1` and the calls that the clients of the proof need, in this process."""
 
+import asyncio
 import base64
 import contextlib
 import itertools
@@ -19,6 +20,7 @@ from prove.history import Entry, Listed
 from tests.prove.toy import EPOCH, Connection, World
 
 TOKEN_SECONDS = 60
+POLL_ROUNDS, POLL_SECONDS = 20, 0.05
 
 
 class Stub:
@@ -117,18 +119,26 @@ class Calls(RequestHandler):
         body = json.loads(self.request.body)
         self.change({"type": "edit", "ref": "", "id": int(path.split("/")[1]), **body})
 
-    def delete(self, path: str) -> None:
-        self.change({"type": "delete", "ref": "", "id": int(path.split("/")[1])})
+    def put(self, path: str) -> None:
+        self.act({"type": "block", "ref": "", "peer": path.split("/")[1]})
 
-    def get(self, path: str) -> None:
+    def delete(self, path: str) -> None:
+        if path.startswith("blocks/"):
+            self.act({"type": "unblock", "ref": "", "peer": path.split("/")[1]})
+        else:
+            self.change({"type": "delete", "ref": "", "id": int(path.split("/")[1])})
+
+    async def get(self, path: str) -> None:
         person = person_in(self.request.headers["Authorization"].split()[1])
         after, limit = int(self.get_query_argument("after", "0")), int(self.get_query_argument("limit", "100"))
         if path == "events":
+            rounds = int(self.get_query_argument("wait", "0")) and POLL_ROUNDS
+            while rounds and len(self.world.logs[person]) == after:
+                await asyncio.sleep(POLL_SECONDS)
+                rounds -= 1
             head = len(self.world.logs[person])
             events = [self.world.show(person, n) for n in range(after + 1, min(head, after + limit) + 1)]
-            self.write(
-                msgspec.json.encode({"events": events, "position": head, "epoch": EPOCH, "outcome": "recovered"})
-            )
+            self.write(msgspec.json.encode(wire.Page(head, EPOCH, "recovered", events)))
             return
         listed = listed_of(self.world, person)
         if path == "conversations":

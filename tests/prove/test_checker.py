@@ -9,6 +9,8 @@ from prove import history as h
 from prove import wire
 from prove.checker import RULES, check
 from prove.client import Device
+from prove.faults import BY_NAME
+from tests.instances import ROOT
 from tests.prove import toy
 from tests.prove.damage import DAMAGES, first, true_history
 from tests.prove.toy import World
@@ -59,7 +61,7 @@ def test_the_sample_history_is_true_and_rich() -> None:
     assert told == {wire.MessageTold, wire.EditedTold, wire.DeletedTold, wire.ReceiptTold}
     kinds = {type(each) for each in history}
     assert {h.Tried, h.Answered, h.Changing, h.Reading, h.Fulfilled, h.Acked, h.Closed, h.Refused} <= kinds
-    assert any(each.duplicate for each in history if isinstance(each, h.Answered))
+    assert any(each.sent.duplicate for each in history if isinstance(each, h.Answered))
 
 
 @pytest.mark.parametrize("name", DAMAGES)
@@ -77,20 +79,28 @@ def test_every_rule_has_a_damage_or_a_test_of_its_own() -> None:
     assert {rule for rule, _ in DAMAGES.values()} | elsewhere == set(RULES)
 
 
+def test_the_page_on_reliability_names_every_rule_fault_and_broken_server() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    rows = [line.split("|")[1].strip().strip("`") for line in page.splitlines() if line.startswith("| ")]
+    broken = [path.stem for path in (ROOT / "tests" / "prove" / "broken").glob("[a-z]*.py")]
+    for name in (*RULES, *BY_NAME, *broken):
+        assert rows.count(name) == 1, name
+
+
 def test_the_text_of_a_deleted_message_must_not_come_back() -> None:
     entries = list(true_history())
     at, _ = first(entries, h.Fulfilled, lambda each: each.ref.startswith("delete"))
     ref = entries[at].ref
     _, changing = first(entries, h.Changing, lambda each: each.ref == ref)
-    _, answer = first(entries, h.Answered, lambda each: each.message.id == changing.id)
+    _, answer = first(entries, h.Answered, lambda each: each.sent.message.id == changing.id)
     device = answer.device
     _, log = first(entries, h.Logged, lambda each: each.person == h.person_of(device))
     position = next(
-        told.position for told in log.events if isinstance(told, wire.DeletedTold) and told.id == changing.id
+        told.position for told in log.page.events if isinstance(told, wire.DeletedTold) and told.id == changing.id
     )
     late = [
-        h.Opened(device=device, position=position - 1),
-        h.Heard(device=device, told=wire.MessageTold(position, answer.message)),
+        h.Opened(device=device, via="v1", position=position - 1),
+        h.Heard(device=device, told=wire.MessageTold(position, answer.sent.message)),
     ]
     entries[at + 1 : at + 1] = late
     assert "nothing deleted comes back" in {violation.rule for violation in check(entries)}
@@ -99,7 +109,7 @@ def test_the_text_of_a_deleted_message_must_not_come_back() -> None:
 def test_a_message_that_outlives_its_time_is_reported() -> None:
     entries = list(true_history())
     _, log = first(entries, h.Logged)
-    message = next(told.message for told in log.events if isinstance(told, wire.MessageTold))
+    message = next(told.message for told in log.page.events if isinstance(told, wire.MessageTold))
     entries = [
         replace(each, ttl=1) if isinstance(each, h.Tried) and each.client_id == message.client_id else each
         for each in entries
@@ -122,7 +132,7 @@ def test_an_edit_that_was_tried_twice_may_be_late_and_one_answered_at_once_may_n
         found: list[h.Entry] = [
             h.Began(seed=0, seconds=0, people={"a": ["a/1"], "b": ["b/1"]}),
             h.Tried(device="a/1", client_id="c1", recipient="b", content="first", via="v1"),
-            h.Answered(device="a/1", client_id="c1", via="v1", message=message, duplicate=False, position=1),
+            h.Answered(device="a/1", via="v1", sent=wire.Sent("c1", message, 1, False)),
             *[edit] * tries,
             h.Fulfilled(device="a/1", ref="edit 1"),
             later,
@@ -131,8 +141,10 @@ def test_an_edit_that_was_tried_twice_may_be_late_and_one_answered_at_once_may_n
         ]
         for person in ("a", "b"):
             peer = "b" if person == "a" else "a"
-            found.append(h.Logged(person=person, position=3, epoch="e", events=events))
-            found.append(h.Listed(person=person, messages=[edited], talks=[wire.Talk(peer, edited)]))
+            found.append(h.Logged(person=person, page=wire.Page(3, "e", "recovered", events)))
+            found.append(
+                h.Listed(person=person, messages=[edited], talks=[wire.Talk(peer, edited, 1 if person == "b" else 0)])
+            )
         return found
 
     assert check(history(1, "third")) == []

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -24,7 +25,7 @@ def device(entries: list[Entry]) -> Device:
 
 
 def welcome(position: int = 0, outcome: str = "live", epoch: str = "e1") -> wire.Welcome:
-    return wire.Welcome("a", position, epoch, outcome, 30)
+    return wire.Welcome(position, epoch, outcome, "a", 30)
 
 
 def join(device: Device, position: int = 0) -> None:
@@ -86,7 +87,7 @@ def test_a_send_is_repeated_with_its_client_id_until_it_is_answered(device: Devi
     device.take(wire.Sent("c1", MESSAGE, 1, True), 0)
     assert not len(device.outbox)
     assert [each.client_id for each in entries if isinstance(each, h.Tried)] == ["c1", "c1"]
-    assert [each.duplicate for each in entries if isinstance(each, h.Answered)] == [True]
+    assert [each.sent.duplicate for each in entries if isinstance(each, h.Answered)] == [True]
 
 
 def test_a_passing_refusal_is_waited_out_and_a_final_one_is_the_end(device: Device, entries: list[Entry]) -> None:
@@ -99,7 +100,7 @@ def test_a_passing_refusal_is_waited_out_and_a_final_one_is_the_end(device: Devi
     device.say(job, "v1", 12)
     device.take(wire.Error("conflict", "No.", "c1"), 12)
     assert not len(device.outbox)
-    assert [(each.code, each.final) for each in entries if isinstance(each, h.Refused)] == [
+    assert [(each.error.code, each.final) for each in entries if isinstance(each, h.Refused)] == [
         ("unavailable", False), ("conflict", True)
     ]  # fmt: skip
 
@@ -160,13 +161,11 @@ def test_it_acknowledges_what_is_contiguous_once_on_each_connection(device: Devi
     assert device.ack() == {"type": "ack", "ref": "ack", "position": 3}
 
 
-def test_a_bye_says_how_long_to_wait_until_the_next_connection(device: Device) -> None:
+def test_a_bye_says_how_long_to_wait_until_the_next_connection(device: Device, entries: list[Entry]) -> None:
     join(device)
     device.take(wire.Bye(1012, "restart", 700), 0)
     assert device.asked_ms == 700
-    device.lost(1012)
-    device.hello()
-    assert device.asked_ms == 0
+    assert isinstance(entries[-1], h.Dismissed)
 
 
 def test_what_has_come_can_be_read_once(device: Device) -> None:
@@ -248,15 +247,44 @@ def test_unknown_fields_and_events_without_a_position_are_ignored(device: Device
     assert entries == []
 
 
-def test_a_ping_is_answered_by_the_head_and_owed_until_then(device: Device) -> None:
-    assert device.ping(1) is None
-    join(device, 3)
-    device.ack()
-    assert device.ping(1) is not None
-    assert device.ping(2) is None
-    assert (device.waits_since(), device.has_everything) == (1, False)
-    device.take(wire.Pong(3, "ping"), 2)
-    assert (device.waits_since(), device.has_everything) == (None, True)
-    assert device.ping(3) is not None
-    device.take(wire.Pong(4, "ping"), 3)
+def page(head: int, *positions: int, outcome: str = "recovered") -> bytes:
+    return msgspec.json.encode(wire.Page(head, "e1", outcome, [told(position) for position in positions]))
+
+
+def test_one_that_polls_begins_with_the_whole_log_and_goes_on_from_what_it_has(entries: list[Entry]) -> None:
+    device = Device("a/1", entries.append, polls=True)
+    assert device.listen() == {"after": "0"}
+    device.listened(page(3, 1, 2))
     assert not device.has_everything
+    assert device.listen() == {"after": "2", "epoch": "e1"}
+    device.listened(page(3, 3))
+    assert device.has_everything  # no call acknowledges
+    assert [each.via for each in entries if isinstance(each, h.Opened)] == ["poll", "poll"]
+
+
+def test_one_that_polls_loads_history_after_a_reset_too(entries: list[Entry]) -> None:
+    device = Device("a/1", entries.append, polls=True)
+    device.listen()
+    device.listened(page(9, outcome="reset"))
+    assert device.reload_upto == 9
+    assert device.listen()["after"] == "9"
+
+
+def test_an_answer_to_a_poll_that_the_contract_does_not_have_is_noted(entries: list[Entry]) -> None:
+    Device("a/1", entries.append, polls=True).listened(b"{}")
+    assert isinstance(entries[-1], h.Strange)
+
+
+def test_a_block_is_asked_for_until_it_is_answered(device: Device, entries: list[Entry]) -> None:
+    join(device)
+    device.wish_block("b")
+    (job,) = device.due(0)
+    device.say(job, "rest", 0)
+    device.answered_call(job, 0, b"", 0, 1)
+    device.say(device.due(1)[0], "rest", 1)
+    device.answered_call(job, 204, b"", 1)
+    device.wish_unblock("b")
+    device.say(device.due(1)[0], "rest", 1)
+    asked = [(each.peer, each.ends) for each in entries if isinstance(each, h.Blocking)]
+    assert asked == [("b", False), ("b", False), ("b", True)]
+    assert sum(isinstance(each, h.Fulfilled) for each in entries) == 1

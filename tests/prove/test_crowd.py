@@ -11,7 +11,7 @@ from prove import finish
 from prove.api import Api
 from prove.checker import check
 from prove.crowd import Crowd, friends_of, people_of
-from prove.history import Answered, Began, Closed, Entry, Heard, History, Tried, read
+from prove.history import Answered, Began, Blocking, Closed, Entry, Heard, History, Opened, Tried, read
 from prove.sockets import WrongDialect
 from prove.tcp import Wire
 from tests.prove import stub as stubs
@@ -22,9 +22,10 @@ PATIENCE_SECONDS = 30.0
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing expires here, so nobody needs to wait for it; tokens end soon."""
+    """Nothing expires here, so nobody needs to wait for it; blocks are many and short, tokens end soon."""
     monkeypatch.setattr(crowds, "TTL_SHARE", 0.0)
-    monkeypatch.setattr(finish, "CALM_SECONDS", 0.0)
+    monkeypatch.setattr(crowds, "BLOCK_SHARE", 0.2)
+    monkeypatch.setattr(crowds, "BLOCK_SECONDS", (0.1, 0.5))
     monkeypatch.setattr(finish, "ROUND_SECONDS", 0.1)
     monkeypatch.setattr(stubs, "TOKEN_SECONDS", 3)
 
@@ -46,14 +47,12 @@ async def run(directory: Path, *, rounds: int = 6) -> tuple[list[Entry], Stub]:
             wire.cut(0.5, random)
             stub.refuse_next = 3
         crowd.wishing = False
-        took = await finish.drain(crowd, api, PATIENCE_SECONDS)
-        await finish.tell_the_end(crowd, api, history.record, took, PATIENCE_SECONDS)
+        await finish.drain(crowd, api, history.record, PATIENCE_SECONDS)
         assert not living.done()
+        await hang_up(crowd, living)
+        await finish.tell_the_end(crowd, api, history.record)
     finally:
-        living.cancel()
-        await asyncio.gather(living, return_exceptions=True)
-        for line in crowd.lines:
-            line.stop()
+        await hang_up(crowd, living)
         api.close()
         stub.close()
         await wire.stop()
@@ -61,11 +60,20 @@ async def run(directory: Path, *, rounds: int = 6) -> tuple[list[Entry], Stub]:
     return list(read(history.path)), stub
 
 
+async def hang_up(crowd: Crowd, living: asyncio.Future[None]) -> None:
+    living.cancel()
+    await asyncio.gather(living, return_exceptions=True)
+    for line in crowd.lines:
+        line.stop()
+
+
 async def test_cut_and_refused_clients_lose_and_double_nothing(tmp_path: Path) -> None:
     entries, stub = await run(tmp_path)
     assert check(entries) == []
     assert sum(isinstance(each, Closed) for each in entries) > 10
     assert {each.via for each in entries if isinstance(each, Tried)} == {"v1", "rest"}
+    assert {each.via for each in entries if isinstance(each, Opened)} == {"v1", "poll"}
+    assert {each.ends for each in entries if isinstance(each, Blocking)} == {True, False}
     assert sum(isinstance(each, Answered) for each in entries) > 50
     assert stub.refreshed > 0
 

@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 
 from prove.breakage import STEPS
-from prove.faults import KINDS, LAST_SECONDS, schedule
+from prove.faults import INSTANCE, INSTANCES, KINDS, LAST_SECONDS, schedule
 
 
 def test_a_seed_is_a_schedule() -> None:
@@ -28,7 +28,8 @@ def test_nothing_is_broken_twice_at_once_and_one_instance_always_lives(seed: int
             assert one.ends <= other.begins
     for each in planned:
         down = {other.target for other in planned if other.begins <= each.begins <= other.ends}
-        assert len({target for target in down if target.startswith("instance")}) < 3
+        assert len({target for target in down if target.startswith(f"{INSTANCE} ")}) < 3
+        assert INSTANCES not in down or not any(target.startswith(f"{INSTANCE} ") for target in down)
 
 
 def test_it_can_be_short_or_of_some_kinds_only() -> None:

@@ -1,5 +1,7 @@
 """The command line says what it found, shows it, and exits accordingly."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +33,19 @@ def test_a_violation_exits_with_one_and_shows_its_evidence(tmp_path: Path, capsy
     assert "contents intact" in told
     assert "'something else'" in told
     assert '"what":"heard"' in told.partition("Evidence")[2]
+
+
+def test_the_figures_can_be_had_for_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--markdown", "--check", keep(tmp_path, true_history())]) == 0
+    assert "| what happened | times |\n| --- | ---: |" in capsys.readouterr().out
+
+
+def test_a_server_that_does_not_start_is_no_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = shlex.join([sys.executable, "-c", "raise SystemExit('this is no server')"])
+    assert main(["--clients", "2", "--server", command, "--out", str(tmp_path)]) == 2
+    told = capsys.readouterr().out
+    assert "The run failed" in told
+    assert "this is no server" in told
 
 
 @pytest.mark.parametrize("wrong", [["--only", "earthquake"], ["--clients", "many"]])

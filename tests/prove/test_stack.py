@@ -7,10 +7,11 @@ import pytest
 
 from prove.api import Api
 from prove.breakage import Breakage
-from prove.faults import INSTANCES, KINDS, Kind, Planned
+from prove.faults import INSTANCE, KINDS, Kind, Planned
 from prove.history import Entry, Fault, Strange
 from prove.stack import ProxyOfMany, running_stack
 from tests.deploy.proxy import DEPLOY
+from tests.instances import SERVER
 
 LASTS_SECONDS = 0.3
 EACH_SECONDS = 0.4
@@ -20,7 +21,7 @@ def planned() -> list[Planned]:
     """Every fault there is, one after another, short."""
 
     def target(number: int, kind: Kind) -> str:
-        return f"{INSTANCES} {number % 2 + 1}" if kind.part == INSTANCES else kind.part
+        return f"{INSTANCE} {number % 2 + 1}" if kind.part == INSTANCE else kind.part
 
     begins = [number * EACH_SECONDS for number in range(len(KINDS))]
     return [
@@ -33,7 +34,7 @@ def planned() -> list[Planned]:
 async def test_after_each_fault_everything_serves_again(tmp_path: Path) -> None:
     history: list[Entry] = []
     told: list[str] = []
-    async with running_stack(tmp_path, 2, told.append, history.append) as stack:
+    async with running_stack(tmp_path, SERVER, 2, told.append, history.append) as stack:
         api = Api(stack.url, Random(1))
         try:
             breakage = Breakage(stack, 1, history.append, told.append)

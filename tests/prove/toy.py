@@ -13,7 +13,7 @@ from prove import wire
 from prove.client import Device
 from prove.history import Began, Drained, Entry, Listed, Logged, Unfinished
 from prove.outbox import Kind
-from prove.wire import JSON, Message, Talk, Told
+from prove.wire import JSON, Message, Page, Talk, Told
 
 PUBLISH_BEFORE_COMMIT = "publish before commit"
 HIGHEST_SEEN = "cursor of highest seen"
@@ -27,10 +27,20 @@ DONE = "done"
 
 @dataclass
 class Row:
-    """A stored message."""
+    """A stored message; `kept` is the text that a recipient who blocks goes on seeing."""
 
     message: Message
+    withheld: bool = False
     deleted: bool = False
+    kept: Message | None = None
+
+    @property
+    def people(self) -> list[str]:
+        """Who knows of it."""
+        return sorted({self.message.sender} if self.withheld else {self.message.sender, self.message.recipient})
+
+    def seen_by(self, person: str) -> Message:
+        return self.message if self.kept is None or person == self.message.sender else self.kept
 
 
 @dataclass
@@ -61,6 +71,7 @@ class World:
         self.rows: dict[int, Row] = {}
         self.ids: dict[tuple[str, str], tuple[int, int]] = {}
         self.receipts: dict[tuple[str, str, str], int] = {}
+        self.blocks: set[tuple[str, str]] = set()
         self.bus: list[tuple[int, str, int, Told]] = []
         self.connections: dict[str, Connection] = {}
         self.next_id = 0
@@ -115,14 +126,19 @@ class World:
             self.entries += [Unfinished(device=device.name, ref=job.ref, kind=job.kind.value) for job in device.outbox]
         for person, log in self.logs.items():
             events = [self.show(person, position) for position in range(1, len(log) + 1)]
-            self.entries.append(Logged(person=person, position=len(log), epoch=EPOCH, events=events))
-            listed = [row.message for row in self.rows.values() if self.is_of(row, person) and not row.deleted]
+            self.entries.append(Logged(person=person, page=Page(len(log), EPOCH, "recovered", events)))
+            rows = [row for row in self.rows.values() if person in row.people and not row.deleted]
+            listed = [row.seen_by(person) for row in rows]
             listed.sort(key=lambda message: -message.id)
             talks = {}
             for message in listed:
                 talks.setdefault(message.recipient if message.sender == person else message.sender, message)
-            shown = [Talk(peer, message) for peer, message in talks.items()]
+            shown = [Talk(peer, message, self.unread(person, peer, listed)) for peer, message in talks.items()]
             self.entries.append(Listed(person=person, messages=listed, talks=shown))
+
+    def unread(self, person: str, peer: str, listed: list[Message]) -> int:
+        upto = self.receipts.get(("read", person, peer), 0)
+        return sum(message.sender == peer != person and message.id > upto for message in listed)
 
     def connected(self) -> Connection | None:
         return self.random.choice(list(self.connections.values())) if self.connections else None
@@ -141,6 +157,19 @@ class World:
             device.wish_delete(self.random.choice(device.changeable))
         if device.unread and self.random.random() < 0.5:
             device.wish_read(self.random.choice(list(device.unread)))
+        if self.random.random() < 0.1 and device.name.endswith("/1"):
+            self.wish_block(device)
+
+    def wish_block(self, device: Device) -> None:
+        """One thing at a time, as the crowd does it."""
+        if any(job.kind in (Kind.BLOCK, Kind.UNBLOCK) for job in device.outbox):
+            return
+        blocked = [peer for person, peer in self.blocks if person == device.person]
+        peer = blocked[0] if blocked else self.random.choice(self.people)
+        if blocked:
+            device.wish_unblock(peer)
+        elif peer != device.person:
+            device.wish_block(peer)
 
     def connect(self, device: Device | None = None) -> None:
         device = device or self.random.choice(self.devices)
@@ -154,7 +183,8 @@ class World:
         device = device or self.random.choice(self.devices)
         connection = self.connections.get(device.name)
         for job in device.due(0):
-            if connection is not None and self.random.random() < 0.8:
+            has_frame = job.kind not in (Kind.BLOCK, Kind.UNBLOCK)
+            if connection is not None and has_frame and self.random.random() < 0.8:
                 connection.inbox.extend(device.say(job, "v1", 0))
                 continue
             frame = device.say(job, "rest", 0)[0]
@@ -229,7 +259,7 @@ class World:
         log = self.logs[person]
         start = len(log) if hello["position"] is None else int(hello["position"] or 0)
         outcome = "live" if hello["position"] is None else "recovered"
-        connection.outbox.append(wire.Welcome(person, len(log), EPOCH, outcome, 5))
+        connection.outbox.append(wire.Welcome(len(log), EPOCH, outcome, person, 5))
         connection.upto = start
         found = [self.show(person, position) for position in range(start + 1, len(log) + 1)]
         if self.bug == READ_BEFORE_SUBSCRIBE:
@@ -250,15 +280,21 @@ class World:
         if frame["type"] == Kind.READ:
             self.receipt("read", person, str(frame["peer"]), int(frame["up_to"] or 0), instance)
             return DONE
+        if frame["type"] in (Kind.BLOCK, Kind.UNBLOCK):
+            change = self.blocks.add if frame["type"] == Kind.BLOCK else self.blocks.discard
+            change((person, str(frame["peer"])))
+            return DONE
         row = self.rows.get(int(frame["id"] or 0))
         if row is None or row.deleted or row.message.sender != person:
             return wire.Error("not_found", "There is no such message.", ref)
         if frame["type"] == Kind.EDIT:
+            blocked = (row.message.recipient, person) in self.blocks
+            row.kept = (row.kept or row.message) if blocked else None
             row.message = _replace(row.message, content=str(frame["content"]), edited_at="later")
-            self.append(row, "edited", instance)
+            self.append(row, "edited", instance, {person} if blocked else set(row.people))
         else:
             row.deleted = True
-            self.append(row, "deleted", instance)
+            self.append(row, "deleted", instance, set(row.people))
         return DONE
 
     def send(self, person: str, frame: JSON, instance: int, connection: Connection | None) -> wire.Sent | None:
@@ -271,9 +307,9 @@ class World:
         self.next_id += 1
         recipient = str(frame["recipient"])
         message = Message(self.next_id, person, recipient, str(frame["content"]), f"t{self.next_id}", key[1])
-        row = Row(message)
+        row = Row(message, withheld=(recipient, person) in self.blocks)
         if self.bug == PUBLISH_BEFORE_COMMIT and self.random.random() < 0.1:
-            for each in {person, recipient}:  # and the commit fails
+            for each in set(row.people):  # and the commit fails
                 self.publish(
                     each, len(self.logs[each]) + 1, wire.MessageTold(len(self.logs[each]) + 1, message), instance
                 )
@@ -283,11 +319,11 @@ class World:
         self.ids[key] = (message.id, position)
         if connection is not None:
             connection.given.add(position)
-        self.append(row, "message", instance)
+        self.append(row, "message", instance, set(row.people))
         return wire.Sent(key[1], message, position, False, key[1])
 
-    def append(self, row: Row, kind: str, instance: int) -> None:
-        for person in sorted({row.message.sender, row.message.recipient}):
+    def append(self, row: Row, kind: str, instance: int, people: set[str]) -> None:
+        for person in sorted(people):
             self.log(person, (kind, row.message.id), instance)
 
     def log(self, person: str, what: tuple[Any, ...], instance: int) -> None:
@@ -322,7 +358,7 @@ class World:
             peer = row.message.recipient if row.message.sender == person else row.message.sender
             return wire.DeletedTold(position, row.message.id, peer)
         made = wire.MessageTold if kind == "message" else wire.EditedTold
-        return made(position, row.message)
+        return made(position, row.seen_by(person))
 
     def deliver(self, instance: int, person: str, position: int, told: Told) -> None:
         for connection in self.connections.values():
@@ -344,9 +380,6 @@ class World:
                 person = connection.device.person
                 for position in range(connection.upto + 1, len(self.logs[person]) + 1):
                     self.give(connection, self.show(person, position))
-
-    def is_of(self, row: Row, person: str) -> bool:
-        return person in (row.message.sender, row.message.recipient)
 
 
 def _replace(message: Message, **fields: str) -> Message:
