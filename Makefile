@@ -33,8 +33,8 @@ bench: $(VENV)/.development ## measure, and write bench/RESULTS.md (BENCH_ARGS=-
 prove: $(VENV)/.development ## break everything under load, and judge what clients saw (PROVE_ARGS=--help)
 	@$(PY) -m prove $(PROVE_ARGS)
 
-web: ## rebuild the chat page from web/src (needs Node 20 or newer)
-	@command -v npm >/dev/null || { echo "make web needs Node.js 20 or newer with npm." >&2; exit 1; }
+web: ## rebuild the chat page from web/src (needs Node 18 or newer)
+	@command -v npm >/dev/null || { echo "make web needs Node.js 18 or newer with npm." >&2; exit 1; }
 	cd web && npm ci --no-audit --no-fund && npm run build
 
 clean: ## delete the virtual environment and caches, never data/

@@ -92,11 +92,12 @@ class Auth(_Section):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Messages(_Section):
-    """[messages]: how long a text may be, and how long it may stay."""
+    """[messages]: how long a text may be, and how long it and the log may stay."""
 
     max_length: Annotated[int, within(1, 1_048_576)] = 16_384
     max_ttl_seconds: Annotated[int, within(1, 315_360_000)] = 31_536_000
     sweep_seconds: Annotated[int, within(1, 3600)] = 5
+    events_days: Annotated[int, within(1, 3650)] = 90
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -112,7 +113,13 @@ class Websocket(_Section):
 
     max_frame_bytes: Annotated[int, within(1024, 16_777_216)] = 262_144
     max_queued_bytes: Annotated[int, within(65_536, 1_073_741_824)] = 1_048_576
+    max_total_queued_bytes: Annotated[int, within(1_048_576, 1_099_511_627_776)] = 268_435_456
+    frames_per_second: Annotated[int, within(1, 1_000_000)] = 1000
+    frames_burst: Annotated[int, within(10, 1_000_000)] = 2000
+    flood_seconds: Annotated[int, within(1, 3600)] = 10
     sockets_per_user: Annotated[int, within(1, 1000)] = 20
+    presence: Annotated[bool, bool] = True
+    presence_grace_seconds: Annotated[int, within(1, 300)] = 10
     ping_seconds: Annotated[int, within(1, 3600)] = 25
     ping_timeout_seconds: Annotated[int, within(1, 3600)] = 20
     heartbeat_seconds: Annotated[int, within(1, 3600)] = 25
@@ -212,6 +219,11 @@ _UNSAFE: tuple[tuple[frozenset[str], Callable[[Settings], bool], str], ...] = (
         frozenset({"websocket.max_queued_bytes", "websocket.max_frame_bytes"}),
         lambda s: s.websocket.max_queued_bytes < s.websocket.max_frame_bytes,
         "[websocket] max_queued_bytes: is less than one frame, max_frame_bytes",
+    ),
+    (
+        frozenset({"websocket.max_total_queued_bytes", "websocket.max_queued_bytes"}),
+        lambda s: s.websocket.max_total_queued_bytes < s.websocket.max_queued_bytes,
+        "[websocket] max_total_queued_bytes: is less than max_queued_bytes, that of one connection",
     ),
     (
         frozenset({"websocket.ping_timeout_seconds", "websocket.ping_seconds"}),

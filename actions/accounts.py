@@ -76,10 +76,7 @@ async def login(app: App, origin: Origin, *, username: str, password: str, devic
 
 async def exists(app: App, username: str) -> bool:
     """Whether somebody has this name; False for what cannot be a name."""
-    name = _name_or_none(username)
-    if name is None:
-        return False
-    return app.people.get(name.key) is not None or await models.users.exists(app.db, name.key)
+    return await person(app, username) is not None
 
 
 async def person(app: App, username: str) -> User | None:

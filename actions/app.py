@@ -7,12 +7,16 @@ import os
 import secrets
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
+import models.timelines
 from actions.errors import Refused, TryLater
+from actions.heads import Heads
+from actions.lateness import Lateness
 from actions.lru import Lru
 from crypto.at_rest import ConversationKey
 from crypto.keyring import Keys
@@ -24,6 +28,7 @@ from realtime.buckets import Buckets
 from realtime.bus import Bus
 from realtime.connection import Connection
 from realtime.hub import Hub
+from realtime.presence import LocalPresence, Presence
 
 log = logging.getLogger("recado.app")
 
@@ -37,6 +42,10 @@ REMEMBER_PEOPLE = 60_000
 REMEMBER_SESSIONS = 5_000
 # Longer than any query takes: one that was under way when a session ended must not bring it back.
 REMEMBER_ENDED = 600_000
+REMEMBER_SEEN = 86_400_000
+# How many sockets are attached at a time (or sessions looked up), and how many logs are read. When thousands come
+# back at once, the others wait here and not before the database's threads, where everybody would wait behind them.
+MOST_AT_A_TIME = 32
 LARGEST_ID = 2**53 - 1
 HASHING_NICENESS = 10
 
@@ -54,8 +63,10 @@ class Policy:
     max_sessions: int
     max_length: int
     max_ttl_seconds: int
+    events_days: int
     limits_enabled: bool
     sockets_per_user: int
+    presence: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +120,16 @@ def _step_back() -> None:
 
 
 @dataclass(slots=True)
+class ToTell:
+    """What is to be told of who is online; see actions/presence.py. As sets in order: no more than there are people."""
+
+    people: dict[int, bool] = field(default_factory=dict)  # True: they began or ceased to show themselves
+    pairs: dict[tuple[int, int], bool] = field(default_factory=dict)  # low id first; True: they saw one another before
+    newcomers: dict[Connection, None] = field(default_factory=dict)
+    strained: bool = False  # there is too much else to do
+
+
+@dataclass(slots=True)
 class App:
     """Everything an action may reach."""
 
@@ -122,40 +143,60 @@ class App:
     hashing: Hashing
     policy: Policy
     clock: Callable[[], int]
+    presence: Presence = field(default_factory=LocalPresence)
+    to_tell: ToTell = field(default_factory=ToTell)
     leaving: bool = False  # set when the process has been told to stop
     epoch: str | None = None  # of the log, once it was asked for
     repaired: int = 0  # events that the log had to bring, because the bus did not
+    resumes: Counter[str] = field(default_factory=Counter)  # by outcome
+    lateness: Lateness = field(default_factory=Lateness)
     attached: set[Connection] = field(default_factory=set)
     filling: set[Connection] = field(default_factory=set)
+    coming: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_A_TIME))
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_A_TIME))
     acks: dict[int, tuple[Caller, int]] = field(default_factory=dict)  # by session: what waits to be acknowledged
     background: set[asyncio.Future[None]] = field(default_factory=set)
     people: Lru[str, User] = field(init=False)
     sessions: Lru[int, Session] = field(init=False)
     ended: Lru[int, bool] = field(init=False)  # sessions, which never come back
+    heads: Heads = field(init=False)
+    seen: Lru[int, int] = field(init=False)  # on which day people were noted as here
     current_keys: Lru[tuple[int, int], ConversationKey] = field(init=False)
     conversation_keys: Lru[tuple[int, int, int, int], ConversationKey] = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin with nothing remembered."""
+        self.heads = Heads(functools.partial(models.timelines.heads_of, self.db))
         self.people = Lru(most=MOST_REMEMBERED, keep=REMEMBER_PEOPLE, clock=self.clock)
         self.sessions = Lru(most=MOST_REMEMBERED, keep=REMEMBER_SESSIONS, clock=self.clock)
         self.ended = Lru(most=MOST_REMEMBERED, keep=REMEMBER_ENDED, clock=self.clock)
+        self.seen = Lru(most=MOST_REMEMBERED, keep=REMEMBER_SEEN, clock=self.clock)
         self.current_keys = Lru(most=MOST_REMEMBERED, keep=REMEMBER_KEYS, clock=self.clock)
         self.conversation_keys = Lru(most=MOST_REMEMBERED, keep=REMEMBER_KEYS, clock=self.clock)
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
         """Do something beside everything else; the end of the process waits for it."""
-        task = asyncio.ensure_future(self._beside(work))
+        self.begin(work)  # type: ignore[unused-awaitable]  # nobody waits for it
+
+    def begin(self, work: Coroutine[Any, Any, object]) -> "asyncio.Future[None]":
+        """The same, for somebody who may wait for it: what is returned never fails."""
+        task = asyncio.ensure_future(alone(work))
         self.background.add(task)
         task.add_done_callback(self.background.discard)
+        return task
 
-    async def _beside(self, work: Coroutine[Any, Any, object]) -> None:
-        try:
-            await work
-        except (Refused, Unavailable) as error:
-            log.warning("not done", extra={"task": str(work), "reason": type(error).__name__})
-        except Exception as error:  # noqa: BLE001 - nobody waits for it
-            log.error("a task failed", extra={"task": str(work), "reason": type(error).__name__})
+
+async def alone(work: Coroutine[Any, Any, object]) -> None:
+    """Do what nobody waits for: a failure is logged, and is nobody else's."""
+    name = getattr(work, "__name__", "")
+    try:
+        await work
+    except Unavailable as error:
+        log.warning("not done", extra={"task": name, "reason": str(error)})
+    except Refused as error:
+        log.warning("not done", extra={"task": name, "reason": error.code})
+    except Exception:
+        log.exception("a task failed", extra={"task": name})
 
 
 def new_id() -> int:

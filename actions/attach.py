@@ -6,7 +6,7 @@ and given when it goes live, less what was read from the log meanwhile, so nothi
 
 import models.sessions
 import models.timelines
-from actions import events, repair
+from actions import events, presence, repair
 from actions.app import App, Caller
 from actions.errors import TooMany, Unauthenticated
 from actions.events import Standing
@@ -21,6 +21,11 @@ async def attach(app: App, caller: Caller, connection: Connection) -> None:
     Raises `TooMany` when the person has as many sockets here as they may, `Unauthenticated` when the
     session has ended meanwhile. Whatever happens, `detach` MUST follow.
     """
+    async with app.coming:
+        await _attach(app, caller, connection)
+
+
+async def _attach(app: App, caller: Caller, connection: Connection) -> None:
     connection.hold()
     # Read before joining: what a connection without a position of its own may count as known.
     state = await models.timelines.state(app.db, caller.user_id)
@@ -35,6 +40,7 @@ async def attach(app: App, caller: Caller, connection: Connection) -> None:
     session = await models.sessions.by_id(app.db, caller.session_id)
     if session is None or not session.is_alive(app.clock()):
         raise Unauthenticated("Sign in again.")
+    presence.come(app, connection)
 
 
 def go_live(app: App, connection: Connection) -> None:
@@ -47,7 +53,9 @@ def go_live(app: App, connection: Connection) -> None:
 
 async def resume(app: App, caller: Caller, *, position: int | None, epoch: str | None) -> Standing:
     """Where the caller's log stands, asked after the attaching; tell the client, then call `recover`."""
-    return await events.standing(app, caller.user_id, position=position, epoch=epoch)
+    standing = await events.standing(app, caller.user_id, position=position, epoch=epoch)
+    app.resumes[standing.outcome] += 1
+    return standing
 
 
 async def recover(app: App, connection: Connection, standing: Standing, position: int | None) -> None:
@@ -59,6 +67,7 @@ async def recover(app: App, connection: Connection, standing: Standing, position
     else:
         connection.given.begin(standing.position)
     connection.release()
+    presence.greet(app, connection)
 
 
 def detach(app: App, connection: Connection) -> None:
@@ -66,5 +75,5 @@ def detach(app: App, connection: Connection) -> None:
     if connection not in app.attached:
         return
     app.attached.discard(connection)
-    app.hub.leave(connection)
+    presence.go(app, connection, is_last=app.hub.leave(connection))
     app.spawn(app.bus.leave(connection.user_id))

@@ -1,7 +1,7 @@
 """Whom somebody does not want to hear from. To the blocked it looks like nothing at all."""
 
 import models.blocks
-from actions import accounts, limits
+from actions import accounts, limits, presence
 from actions.app import App, Caller
 from actions.errors import Invalid, NotFound
 
@@ -14,7 +14,9 @@ async def add(app: App, caller: Caller, username: str) -> None:
         raise NotFound("There is no such person.")
     if other.id == caller.user_id:
         raise Invalid.field("username", "invalid", "Nobody can block themselves.")
-    await models.blocks.add(app.db, caller.user_id, other.id, app.clock())
+    saw = await presence.may_see(app, caller.user_id, other.id)
+    if await models.blocks.add(app.db, caller.user_id, other.id, app.clock()) and saw:
+        presence.part(app, caller.user_id, other.id)
 
 
 async def remove(app: App, caller: Caller, username: str) -> None:
@@ -23,7 +25,8 @@ async def remove(app: App, caller: Caller, username: str) -> None:
     other = await accounts.person(app, username)
     if other is None:
         raise NotFound("There is no such person.")
-    await models.blocks.remove(app.db, caller.user_id, other.id)
+    if await models.blocks.remove(app.db, caller.user_id, other.id):
+        presence.meet(app, caller.user_id, other.id)
 
 
 async def list_own(app: App, caller: Caller, *, after: int, limit: int) -> list[tuple[str, int]]:

@@ -3,7 +3,7 @@
 import models.changes
 import models.messages
 import models.users
-from actions import conversation_keys, events, limits, messages
+from actions import conversation_keys, events, limits, messages, presentation
 from actions.app import App, Caller
 from actions.errors import Conflict, NotFound
 from actions.messages import Message
@@ -25,11 +25,11 @@ async def edit(app: App, caller: Caller, message_id: int, content: str) -> Messa
     await limits.spend_here(app, limits.SEND, caller.user_id)
     for _ in range(MOST_TRIES):
         stored = await _own(app, caller, message_id)
-        sealed = await _sealed(app, stored, content)
-        entries = await models.changes.edit(app.db, _target(stored), sealed, app.clock())
+        sealed, now = await _sealed(app, stored, content), app.clock()
+        # Made before the commit, of this very text: nothing that comes after it can get between it and the telling.
+        message = await _shown(app, caller, stored, sealed, now)
+        entries = await models.changes.edit(app.db, _target(stored), sealed, now)
         if entries:
-            changed = await models.messages.by_ids(app.db, [message_id])
-            message = (await messages.present(app, caller.user_id, changed))[0]
             events.tell_edited(app, entries, message)
             return message
     raise Conflict("The message is being changed elsewhere.")
@@ -40,10 +40,11 @@ async def delete(app: App, caller: Caller, message_id: int) -> None:
     await limits.spend_here(app, limits.SEND, caller.user_id)
     for _ in range(MOST_TRIES):
         stored = await _own(app, caller, message_id)
+        pair = conversation_keys.people_of(stored)
+        names = await models.users.names_of(app.db, pair)
         entries = await models.changes.delete(app.db, _target(stored), app.clock())
         if entries:
-            pair = conversation_keys.people_of(stored)
-            events.tell(app, entries, pair, await models.users.names_of(app.db, pair))
+            events.tell(app, entries, pair, names)
             return
     raise Conflict("The message is being changed elsewhere.")
 
@@ -59,6 +60,18 @@ async def _sealed(app: App, stored: StoredMessage, content: str) -> Sealed:
     key = await conversation_keys.current(app, conversation_keys.people_of(stored))
     place = Place(stored.conversation_id, stored.sender_id, stored.client_id, stored.sent_at, stored.revision + 1)
     return at_rest.seal(key, place, content)
+
+
+async def _shown(app: App, caller: Caller, stored: StoredMessage, sealed: Sealed, now: int) -> Message:
+    """The message as it will be stored."""
+    changed = stored._replace(
+        edited_at=now,
+        revision=stored.revision + 1,
+        alg=sealed.alg,
+        key_generation=sealed.key_generation,
+        body=sealed.body,
+    )
+    return (await presentation.present(app, caller.user_id, [changed]))[0]
 
 
 def _target(stored: StoredMessage) -> Target:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 
 import models.conversations
+from actions import presence
 from actions.app import App, new_id
 from actions.errors import TryLater
 from crypto import at_rest
@@ -75,7 +76,9 @@ async def _create(app: App, pair: Pair) -> StoredKey:
     parties = Parties(new_id(), pair)
     _, wrapped = at_rest.make_conversation_key(app.keys.master, parties, 1)
     offered = StoredKey(parties.conversation_id, pair, wrapped.generation, wrapped.master_id, wrapped.wrapped)
-    return await models.conversations.create(app.db, offered, app.clock())
+    stored = await models.conversations.create(app.db, offered, app.clock())
+    presence.meet(app, *pair)
+    return stored
 
 
 def _unwrap(app: App, stored: StoredKey, pair: Pair) -> ConversationKey | None:

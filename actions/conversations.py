@@ -4,19 +4,25 @@ from dataclasses import dataclass
 
 import models.conversations
 import models.messages
+import models.presence
 import models.receipts
-from actions import limits, messages
+from actions import limits, presence, presentation
 from actions.app import App, Caller
+from actions.times import date_of
+from models.presence import Peer
 from realtime.events import Message
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A conversation in a list."""
+    """A conversation in a list; `online` and `last_seen` are None where the two do not see one another."""
 
     peer: str
     last_message: Message
     unread: int
+    display_name: str | None = None
+    online: bool | None = None
+    last_seen: str | None = None
 
 
 async def list_own(app: App, caller: Caller, *, limit: int, before: int | None) -> list[Summary]:
@@ -24,10 +30,24 @@ async def list_own(app: App, caller: Caller, *, limit: int, before: int | None) 
     await limits.spend_here(app, limits.READ, caller.user_id)
     newest = await models.conversations.newest_of(app.db, caller.user_id, limit=limit, before=before, now=app.clock())
     stored = await models.messages.by_ids(app.db, newest)
-    shown = await messages.present(app, caller.user_id, sorted(stored, key=lambda message: -message.id))
+    shown = await presentation.present(app, caller.user_id, sorted(stored, key=lambda message: -message.id))
     conversation_of = {message.id: message.conversation_id for message in stored}
-    unread = await models.receipts.unread(app.db, caller.user_id, sorted(conversation_of.values()), app.clock())
-    return [Summary(_peer(message, caller), message, unread.get(conversation_of[message.id], 0)) for message in shown]
+    ids = sorted(conversation_of.values())
+    unread = await models.receipts.unread(app.db, caller.user_id, ids, app.clock())
+    peers = await models.presence.peers_of(app.db, caller.user_id, ids)
+    online = await presence.online_among(app, [peer.id for peer in peers.values() if peer.visible])
+    return [
+        _summary(app, _peer(message, caller), message, unread.get(conversation, 0), peers.get(conversation), online)
+        for message in shown
+        for conversation in [conversation_of[message.id]]
+    ]
+
+
+def _summary(app: App, name: str, message: Message, unread: int, peer: Peer | None, online: set[int]) -> Summary:
+    if peer is None or not (peer.visible and app.policy.presence):
+        return Summary(name, message, unread, None if peer is None else peer.display_name)
+    last_seen = None if peer.seen_on is None else date_of(peer.seen_on)
+    return Summary(name, message, unread, peer.display_name, peer.id in online, last_seen)
 
 
 def _peer(message: Message, caller: Caller) -> str:

@@ -1,23 +1,27 @@
 """The log of one person as events: what a device has missed, in the present state.
 
-A message that was deleted or has expired since comes as that, never with its text.
+A message that was deleted or has expired since comes as that, never with its text. What a newer version has written
+comes as something unknown: a position is never left out.
 """
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from msgspec import structs
+
 import models.facts
 import models.timelines
 import models.users
-from actions import messages
+from actions import presentation
 from actions.app import App
 from models.messages import StoredMessage
 from models.timelines import Entry, Kind, Told
-from realtime.events import Deleted, Edited, Event, Expired, Message, MessageSent, Receipt
+from realtime.events import Deleted, Edited, Event, Expired, Message, MessageSent, Receipt, Unknown
 
 Placed = tuple[int, Event]
-RECEIPTS = {Kind.DELIVERED: "delivered", Kind.READ: "read"}
+# By number: a newer version may have written others.
+RECEIPTS: dict[int, str] = {Kind.DELIVERED: "delivered", Kind.READ: "read"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +54,25 @@ def _outcome(own: str, state: models.timelines.State, position: int | None, epoc
 
 async def after(app: App, user_id: int, *, position: int, limit: int) -> list[Placed]:
     """The events behind `position`, each with its own, in order, at most `limit`."""
+    async with app.reading:
+        return await _after(app, user_id, position, limit)
+
+
+async def _after(app: App, user_id: int, position: int, limit: int) -> list[Placed]:
     told = await models.timelines.after(app.db, user_id, position=position, limit=limit)
     now = app.clock()
     there = [one.message for one in told if one.message is not None and _is_there(one.message, now)]
     shown, names = await asyncio.gather(
-        messages.present(app, user_id, there),
+        presentation.present(app, user_id, there),
         models.users.names_of(app.db, sorted({person for one in told for person in one.pair})),
     )
     by_id = {message.id: message for message in shown}
     return [(one.entry.position, _event(one, by_id, names, user_id)) for one in told]
+
+
+def is_forgotten(position: int, head: int, page: Sequence[Placed]) -> bool:
+    """Whether what came right behind `position` is gone, as a page tells that was read after the head was `head`."""
+    return page[0][0] > position + 1 if page else head > position
 
 
 def tell(app: App, entries: Sequence[Entry], pair: tuple[int, int], names: dict[int, str]) -> None:
@@ -69,8 +83,11 @@ def tell(app: App, entries: Sequence[Entry], pair: tuple[int, int], names: dict[
 
 
 def tell_edited(app: App, entries: Iterable[Entry], message: Message) -> None:
-    """Publish a message's new text."""
-    app.bus.publish([(entry.user_id, entry.position) for entry in entries], Edited(message))
+    """Publish a message's new text, as its sender sees it; when it was received and read is theirs alone to know."""
+    for_others = structs.replace(message, delivered_at=None, read_at=None)
+    for entry in entries:
+        shown = message if entry.user_id == entry.actor_id else for_others
+        app.bus.publish([(entry.user_id, entry.position)], Edited(shown))
 
 
 def _event(told: Told, shown: dict[int, Message], names: dict[int, str], user_id: int) -> Event:
@@ -89,7 +106,9 @@ def _plain_event(entry: Entry, peer: str, by: str) -> Event:
         return Deleted(entry.message_id, peer)
     if entry.kind == Kind.EXPIRED:
         return Expired(entry.message_id, peer)
-    return Receipt(RECEIPTS[Kind(entry.kind)], by, peer, entry.message_id)
+    if entry.kind in RECEIPTS:
+        return Receipt(RECEIPTS[entry.kind], by, peer, entry.message_id)
+    return Unknown()
 
 
 def _other(pair: tuple[int, int], user_id: int) -> int:

@@ -28,6 +28,7 @@ LOGIN_NAME = _rule("login.name", burst=200, each=20.0)
 SEND = _rule("send.person", burst=600, each=0.02)
 READ = _rule("read.person", burst=600, each=0.05)
 TYPING = _rule("typing.pair", burst=2, each=2.0)
+PROFILE = _rule("profile.person", burst=20, each=5.0)
 TICKET = _rule("ticket.person", burst=60, each=1.0)
 
 

@@ -7,37 +7,30 @@ the commit, not on whoever waits: a sender who goes away takes nothing back.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from uuid import UUID, uuid4
 
 import models.conversations
 import models.messages
-import models.receipts
-import models.users
-from actions import accounts, conversation_keys, limits
+import models.shown
+from actions import accounts, conversation_keys, limits, presentation
 from actions.app import App, Caller
-from actions.conversation_keys import KeyName
 from actions.errors import Conflict, Invalid, NotFound, Refused, TryLater
 from actions.times import when, when_known
 from crypto import at_rest
 from crypto.at_rest import ConversationKey, Place
-from crypto.errors import Tampered
 from models.db import Unavailable
 from models.drafts import Draft, Missing, Stored
 from models.messages import Page, StoredMessage
-from models.receipts import Seen, Times
 from models.users import User
 from models.writer import Full
 from realtime.events import Message, MessageSent
 
-__all__ = ["Message", "Outgoing", "Sending", "Sent", "list_own", "present", "read_one", "send", "submit"]
+__all__ = ["Message", "Outgoing", "Sending", "Sent", "list_own", "read_one", "send", "submit"]
 
 log = logging.getLogger("recado.messages")
-
-# Shown in the place of a message whose row was changed behind our back.
-UNREADABLE = "\N{WARNING SIGN} This message was damaged and cannot be shown."
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +145,9 @@ def _committed(accepted: _Accepted, sending: Sending, written: "asyncio.Future[S
     sent = Sent(_shown(accepted, stored.message_id), stored.positions[0][1], duplicate=False)
     if accepted.answer is not None:
         accepted.answer(sent)
-    accepted.app.bus.publish(stored.positions, MessageSent(sent.message))
+    app = accepted.app
+    app.bus.publish(stored.positions, MessageSent(sent.message))
+    app.lateness.note(app.writer.committed_at)
     _settle(sending, sent)
 
 
@@ -172,8 +167,8 @@ def _shown(accepted: _Accepted, message_id: int) -> Message:
 async def _repeat(accepted: _Accepted, first: StoredMessage) -> Sent:
     """The first answer again, if it is the first message again; what has expired is gone from it."""
     if first.expires_at is not None and first.expires_at <= accepted.app.clock():
-        first = replace(first, body=None)
-    shown = (await present(accepted.app, accepted.caller.user_id, [first]))[0]
+        first = first._replace(body=None)
+    shown = (await presentation.present(accepted.app, accepted.caller.user_id, [first]))[0]
     if not _is_same(accepted, first, shown):
         raise Conflict("This client_id was used for another message.")
     return Sent(shown, first.sender_position, duplicate=True)
@@ -230,8 +225,8 @@ async def list_own(
     await limits.spend_here(app, limits.READ, caller.user_id)
     page = Page(limit, before, after)
     if peer is None:
-        stored = await models.messages.of_user(app.db, caller.user_id, page, app.clock())
-        return await present(app, caller.user_id, stored)
+        found = await models.shown.of_user(app.db, caller.user_id, page, app.clock())
+        return await presentation.show(app, caller.user_id, found)
     other = await accounts.person(app, peer)
     if other is None:
         raise NotFound("There is no such person.")
@@ -239,8 +234,8 @@ async def list_own(
     conversation_id = await models.conversations.id_of_pair(app.db, pair)
     if conversation_id is None:
         return []
-    stored = await models.messages.within(app.db, conversation_id, (caller.user_id, other.id), page, app.clock())
-    return await present(app, caller.user_id, stored)
+    found = await models.shown.within(app.db, conversation_id, (caller.user_id, other.id), page, app.clock())
+    return await presentation.show(app, caller.user_id, found)
 
 
 async def read_one(app: App, caller: Caller, message_id: int) -> Message:
@@ -249,67 +244,4 @@ async def read_one(app: App, caller: Caller, message_id: int) -> Message:
     stored = await models.messages.one_of(app.db, caller.user_id, message_id, app.clock())
     if stored is None:
         raise NotFound("There is no such message.")
-    return (await present(app, caller.user_id, [stored]))[0]
-
-
-async def present(app: App, reader_id: int, stored: Sequence[StoredMessage]) -> list[Message]:
-    """Open these messages for one of their two people; what cannot be opened becomes a placeholder.
-
-    So does what was brought to somebody it does not name, as by a row that makes them a member.
-    """
-    theirs = [message for message in stored if reader_id in conversation_keys.people_of(message)]
-    people = {user_id for message in stored for user_id in conversation_keys.people_of(message)}
-    keys, names, seen = await asyncio.gather(
-        conversation_keys.of_messages(app, theirs),
-        models.users.names_of(app.db, sorted(people)),
-        models.receipts.of_messages(app.db, [_seen(message) for message in theirs if _is_told(message, reader_id)]),
-    )
-    return [_present(message, keys, names, seen.get(_seen(message), (None, None))) for message in stored]
-
-
-def _is_told(message: StoredMessage, reader_id: int) -> bool:
-    """Whether receipts for it are the reader's to see: the sender's, of what went to somebody else."""
-    return message.sender_id == reader_id and message.recipient_id not in (None, reader_id)
-
-
-def _seen(message: StoredMessage) -> Seen:
-    return (message.conversation_id, message.recipient_id, message.id)
-
-
-def _present(
-    message: StoredMessage, keys: dict[KeyName, ConversationKey], names: dict[int, str], seen: Times
-) -> Message:
-    content = _open(message, keys.get(conversation_keys.name_of(message)))
-    sender, recipient = names.get(message.sender_id, ""), names.get(message.recipient_id, "")
-    try:
-        return Message(
-            id=message.id,
-            sender=sender,
-            recipient=recipient,
-            content=UNREADABLE if content is None else content,
-            timestamp=when(message.sent_at),
-            client_id=str(UUID(bytes=message.client_id)) if message.client_made else None,
-            expires_at=when_known(message.expires_at),
-            edited_at=when_known(message.edited_at),
-            delivered_at=when_known(seen[0]),
-            read_at=when_known(seen[1]),
-        )
-    except (ValueError, OverflowError, OSError):
-        log.error("message does not open", extra={"message_id": message.id, "reason": "impossible values"})
-        return Message(message.id, sender, recipient, UNREADABLE, when(0))
-
-
-def _open(message: StoredMessage, key: ConversationKey | None) -> str | None:
-    """The text, an empty one when it has been destroyed, None when it cannot be opened."""
-    if message.body is None:
-        return ""
-    place = Place(message.conversation_id, message.sender_id, message.client_id, message.sent_at, message.revision)
-    sealed = at_rest.Sealed(alg=message.alg, key_generation=message.key_generation, body=message.body)
-    try:
-        if key is not None:
-            return at_rest.open_sealed(key, place, sealed)
-    except Tampered:
-        log.error("message does not open", extra={"message_id": message.id, "reason": "tampered"})
-        return None
-    log.error("message does not open", extra={"message_id": message.id, "reason": "no key"})
-    return None
+    return (await presentation.present(app, caller.user_id, [stored]))[0]

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+import models.checkup
 import models.migrate
 from actions.app import App
 from models.db import Unavailable
@@ -28,9 +29,11 @@ async def ask(app: App) -> Parts:
     try:
         async with asyncio.timeout(SECONDS):
             state = await models.migrate.state(app.db)
+            can_write = await models.checkup.can_write(app.db)
     except (Unavailable, TimeoutError):
         return Parts(ready=False, database="cannot be reached", migrations="not known", bus=bus)
     except models.migrate.Changed as error:
         return Parts(ready=False, database="ok", migrations=str(error), bus=bus)
     migrated = "ok" if not state.pending else f"pending: {', '.join(state.pending)}"
-    return Parts(ready=not state.pending, database="ok", migrations=migrated, bus=bus)
+    database = "ok" if can_write else "read-only: what is there can be read, and nothing can be stored"
+    return Parts(ready=can_write and not state.pending, database=database, migrations=migrated, bus=bus)

@@ -4,13 +4,18 @@ The database is the truth, the bus is only a bell. This one mechanism brings wha
 device came back, and repairs a lost publish, a dead Redis and whatever else swallowed an event.
 """
 
+import asyncio
+
 import models.timelines
 from actions import events
 from actions.app import App
+from models.db import Unavailable
 from realtime.codes import TOO_SLOW
 from realtime.connection import Connection
 
 PAGE = 200
+LOOK_SECONDS = 1.0
+FILL_SECONDS = 1.0
 
 
 async def fill(app: App, connection: Connection) -> int:
@@ -30,9 +35,10 @@ async def fill(app: App, connection: Connection) -> int:
 async def _fill(app: App, connection: Connection) -> int:
     filled = 0
     while connection.closed is None and (upto := connection.given.upto) is not None:
+        head = connection.head
         page = await events.after(app, connection.user_id, position=upto, limit=PAGE)
-        if page and page[0][0] > upto + 1:
-            # What lies between has been forgotten meanwhile: at its next hello the client is told to begin anew.
+        if events.is_forgotten(connection.given.upto or 0, head, page):
+            # At its next hello the client is told to begin anew.
             connection.close(TOO_SLOW)
             break
         for position, event in page:
@@ -41,6 +47,8 @@ async def _fill(app: App, connection: Connection) -> int:
                 connection.given.add(position)
             else:
                 filled += connection.give(frame, position)
+            if connection.is_crowded:
+                await connection.drained()
         if len(page) < PAGE:
             break
         await connection.drained()
@@ -48,21 +56,48 @@ async def _fill(app: App, connection: Connection) -> int:
 
 
 async def repair(app: App) -> None:
-    """Compare what each connection was given with the head of its user's log, and fill what is missing."""
+    """Compare what each connection was given with the head of its user's log, and fill what is missing.
+
+    A reader that does not keep up holds up nobody else: after a while it is left to be filled on.
+    """
     begun = [connection for connection in app.hub.all() if connection.given.upto is not None]
     heads = await models.timelines.heads_of(app.db, sorted({connection.user_id for connection in begun}))
+    missing = []
     for connection in begun:
         upto = connection.given.upto
         head = heads.get(connection.user_id, 0)
         connection.head = max(connection.head, head)
         if upto is not None and upto < head:
-            app.repaired += await fill(app, connection)
+            missing.append(app.begin(_mend(app, connection)))
+    if missing:
+        await asyncio.wait(missing, timeout=FILL_SECONDS)
+
+
+async def head_of(app: App, connection: Connection) -> int:
+    """How far the log of a connection goes; what this shows to be missing is filled in beside.
+
+    When the database does not say so in time, as far as is known here.
+    """
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            connection.head = max(connection.head, await app.heads.of(connection.user_id))
+    except (Unavailable, TimeoutError):
+        pass
+    upto = connection.given.upto
+    if upto is not None and upto < connection.head:
+        app.spawn(_mend(app, connection))
+    return max(connection.head, upto or 0)
+
+
+async def _mend(app: App, connection: Connection) -> None:
+    filled = await fill(app, connection)
+    app.repaired += filled  # in one step: others mend meanwhile
 
 
 async def beat(app: App) -> None:
     """Look at everybody's head, fill what is missing, and tell each client how far its log goes."""
     await repair(app)
-    app.hub.beat()
+    await app.hub.beat()
 
 
 async def while_down(app: App) -> None:

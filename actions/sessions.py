@@ -174,7 +174,8 @@ async def end_dead_sockets(app: App) -> None:
 async def _session(app: App, session_id: int) -> Session | None:
     session = app.sessions.get(session_id)
     if session is None:
-        session = await models.sessions.by_id(app.db, session_id)
+        async with app.coming:
+            session = await models.sessions.by_id(app.db, session_id)
         if session is not None:
             app.sessions.put(session_id, session)
     # Asked last: what was read may be older than the ending.

@@ -7,7 +7,7 @@ than the row's own time, or nothing. (Fernet is AES-128-CBC with HMAC-SHA-256; `
 can follow.)
 """
 
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from hmac import compare_digest
 
@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet
 from crypto.canonical import canonical, open_fernet
 from crypto.errors import Tampered
 from crypto.keyring import KEY_BYTES, Ring, Secret
+from crypto.opening import Opening
 
 FERNET = 1
 
@@ -73,13 +74,14 @@ class ConversationKey(Secret):
     conversation_id: int
     generation: int
     fernet: Fernet = field(repr=False)
+    secret: bytes = field(repr=False)
 
 
 def make_conversation_key(master: Ring, parties: Parties, generation: int) -> tuple[ConversationKey, WrappedKey]:
     """A fresh random key: opened, for use, and wrapped by the current master key, for the store."""
     encoded = Fernet.generate_key()
     wrapped = _wrap(master, parties, generation, encoded)
-    return ConversationKey(parties.conversation_id, generation, Fernet(encoded)), wrapped
+    return _opened_key(parties, generation, encoded), wrapped
 
 
 def unwrap(master: Ring, parties: Parties, wrapped: WrappedKey) -> ConversationKey:
@@ -89,7 +91,7 @@ def unwrap(master: Ring, parties: Parties, wrapped: WrappedKey) -> ConversationK
     conversation, generation or set of members.
     """
     encoded = _unwrap(master, parties, wrapped)
-    return ConversationKey(parties.conversation_id, wrapped.generation, Fernet(encoded))
+    return _opened_key(parties, wrapped.generation, encoded)
 
 
 def rewrap(master: Ring, parties: Parties, wrapped: WrappedKey) -> WrappedKey:
@@ -111,19 +113,27 @@ def seal(key: ConversationKey, place: Place, text: str) -> Sealed:
     return Sealed(key_generation=key.generation, body=body)
 
 
-def open_sealed(key: ConversationKey, place: Place, sealed: Sealed) -> str:
-    """The text that was sealed for this row; Tampered when the row, the key or the bytes are other ones."""
-    if sealed.alg != FERNET or sealed.key_generation != key.generation:
-        raise Tampered("not sealed with this key")
-    try:
-        context = _message_context(place)
-    except (TypeError, ValueError):
-        raise Tampered("no message can have this identity") from None
-    opened = open_fernet(key.fernet, sealed.body)
-    text = _text(_after(context, opened))
-    if text is None:
-        raise Tampered("sealed, but no text")
-    return text
+class Opener:
+    """Opens what was sealed with one key, message after message. For one thread; made for a page, not kept."""
+
+    __slots__ = ("_generation", "_opening")
+
+    def __init__(self, key: ConversationKey) -> None:
+        self._generation = key.generation
+        self._opening = Opening(key.secret)
+
+    def open(self, place: Place, sealed: Sealed) -> str:
+        """The text that was sealed for this row; Tampered when the row, the key or the bytes are other ones."""
+        if sealed.alg != FERNET or sealed.key_generation != self._generation:
+            raise Tampered("not sealed with this key")
+        try:
+            context = _message_context(place)
+        except (TypeError, ValueError):
+            raise Tampered("no message can have this identity") from None
+        text = _text(_after(context, self._opening.open(sealed.body)))
+        if text is None:
+            raise Tampered("sealed, but no text")
+        return text
 
 
 def make_canary(ring: Ring, purpose: str) -> tuple[str, bytes]:
@@ -137,6 +147,10 @@ def check_canary(ring: Ring, purpose: str, key_id: str, canary: bytes) -> None:
     opened = open_fernet(ring.by_id(key_id).fernet, canary)
     if _after(_canary_context(purpose, key_id), opened):
         raise Tampered("not a canary")
+
+
+def _opened_key(parties: Parties, generation: int, encoded: bytes) -> ConversationKey:
+    return ConversationKey(parties.conversation_id, generation, Fernet(encoded), urlsafe_b64decode(encoded))
 
 
 def _wrap(master: Ring, parties: Parties, generation: int, encoded: bytes) -> WrappedKey:

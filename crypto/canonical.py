@@ -57,19 +57,24 @@ def from_text(text: str) -> bytes:
     return raw
 
 
+def is_spelled_as_fernet(token: bytes) -> bool:
+    """Whether it is base64url of enough bytes, in the one way in which Fernet writes it."""
+    padding = token.translate(None, _ALPHABET)
+    last = len(token) - len(padding)
+    return (
+        len(token) >= _SHORTEST_FERNET
+        and padding in _LAST_BEFORE
+        and token.endswith(padding)
+        and token[last - 1] in _LAST_BEFORE[padding]
+    )
+
+
 def open_fernet(fernet: Fernet, token: bytes) -> bytes:
     """The plaintext of a Fernet token; Tampered when it is not this key's, or spelled in any other way.
 
     Fernet alone skips foreign characters and ignores leftover bits, so that a changed token could still open.
     """
-    padding = token.translate(None, _ALPHABET)
-    last = len(token) - len(padding)
-    if (
-        len(token) < _SHORTEST_FERNET
-        or padding not in _LAST_BEFORE
-        or not token.endswith(padding)
-        or token[last - 1] not in _LAST_BEFORE[padding]
-    ):
+    if not is_spelled_as_fernet(token):
         raise Tampered("not a sealed value")
     try:
         return fernet.decrypt(token)

@@ -8,7 +8,7 @@ from msgspec import Meta
 from actions import accounts, sessions
 from actions.errors import Invalid
 from actions.sessions import Tokens
-from handlers.operation import Answer, Call, NoFields
+from handlers.operation import Answer, Call
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -66,12 +66,6 @@ class Existence(msgspec.Struct, frozen=True):
     exists: bool
 
 
-class Me(msgspec.Struct, frozen=True):
-    """The caller."""
-
-    username: str
-
-
 async def register(call: Call[Credentials, None]) -> Answer:
     """Make an account."""
     body = call.body
@@ -112,11 +106,6 @@ async def ws_ticket(call: Call[None, None]) -> Answer:
 async def check_username(call: Call[None, UsernameQuery]) -> Answer:
     """Say whether a name exists."""
     return Answer(Existence(await accounts.exists(call.app, call.query.username)))
-
-
-async def me(call: Call[None, NoFields]) -> Answer:
-    """Say who the caller is."""
-    return Answer(Me(call.caller.username))
 
 
 def _tokens(keeps_cookie: bool, tokens: Tokens) -> Answer:

@@ -7,20 +7,26 @@ that the client gets to see it; a body that goes on for too long is cut off inst
 
 import logging
 import secrets
+import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
+from weakref import WeakSet
 
 import msgspec
 from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPHeaders, format_timestamp
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from actions.app import App, Origin
-from actions.errors import Refused
+from actions.errors import Refused, TryLater
 from handlers import problems
 from handlers.logs import told
 from handlers.origins import Origins, limit_key, network_of
+from handlers.pace import Allowance
 from handlers.problems import DoorError
+from handlers.pulse import Pulse
 
 log = logging.getLogger("recado.door")
 
@@ -50,11 +56,13 @@ class Doorway:
     max_queued_bytes: int
     websocket_query_token: bool
     cookie_days: int
-    ping_seconds: int
-    ping_timeout_seconds: int
     heartbeat_seconds: int
+    pulse: Pulse
+    allowance: Allowance | None  # None: as fast as anybody likes
     # How often each route gave each status: (method, route, status).
     answers: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    # Requests that have come and are not answered yet.
+    under_way: "WeakSet[Base]" = field(default_factory=WeakSet)
 
 
 @stream_request_body
@@ -78,14 +86,15 @@ class Base(RequestHandler):
             agent=self.request.headers.get("User-Agent", ""),
         )
 
-    def set_default_headers(self) -> None:
-        """The headers of every answer; `Server` tells nothing."""
-        self.clear_header("Server")
-        for name, value in API_HEADERS.items():
-            self.set_header(name, value)
+    def clear(self) -> None:
+        """Tornado's, of which only the date changes: nothing written yet, the headers of every answer, no `Server`."""
+        self._headers = HTTPHeaders(_every_answer(int(time.time())))
+        self._write_buffer: list[bytes] = []
+        self._status_code, self._reason = 200, "OK"
 
     def prepare(self) -> None:
         """Judge what can be judged without the body."""
+        self.doorway.under_way.add(self)
         connection = self.request.connection
         if isinstance(connection, HTTP1Connection):
             connection.set_max_body_size(UNCOUNTED)
@@ -96,6 +105,15 @@ class Base(RequestHandler):
             self.refusal = error
         if int(self._told_length()) > self.doorway.max_body_bytes * PATIENCE:
             self.finish_problem(self.refusal or self._too_large())
+
+    def on_finish(self) -> None:
+        """It is answered."""
+        self.doorway.under_way.discard(self)
+
+    def give_up(self) -> None:
+        """Answer that nothing is known: the process ends, and whatever this request waits for did not come."""
+        if not self._finished:
+            self.finish_problem(TryLater("The server restarts. Try again."))
 
     def admit(self) -> None:
         """Refuse (`DoorError`) a wrong method, and who may not come here at all."""
@@ -219,3 +237,9 @@ class Absent(Base):
 
     def _absent(self) -> DoorError:
         return DoorError(404, "There is nothing here.")
+
+
+@lru_cache(1)
+def _every_answer(second: int) -> dict[str, str]:
+    """What every answer of this second begins with."""
+    return {"Content-Type": "text/html; charset=UTF-8", "Date": format_timestamp(second), **API_HEADERS}

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from actions import changes, messages, presence, receipts, sessions
+from actions import changes, messages, presence, receipts, repair, sessions
 from actions.app import App, Caller
 from actions.errors import Invalid, Refused, TooMany, TryLater, Unauthenticated, as_refusal
 from actions.messages import Outgoing, Sent
@@ -17,8 +17,14 @@ from realtime.dialects import Dialect, FrameError, plain, v1
 log = logging.getLogger("recado.socket")
 
 
+def _nobody_asked() -> None:
+    """Nothing depends on the token's end."""
+
+
 class Talk:
     """One connection's conversation with us: who speaks, how to answer, how much is on its way."""
+
+    __slots__ = ("_room", "acked", "app", "caller", "connection", "in_flight", "renewed")
 
     def __init__(self, app: App, caller: Caller, connection: Connection) -> None:
         self.app = app
@@ -27,8 +33,8 @@ class Talk:
         self.in_flight = 0
         self.acked = 0
         # Called when a fresh access token was shown.
-        self.renewed: Callable[[], None] = lambda: None
-        self._room = asyncio.Event()
+        self.renewed: Callable[[], None] = _nobody_asked
+        self._room: asyncio.Future[None] | None = None  # made when somebody waits
 
     def track(self, sending: "asyncio.Future[Sent]", ref: str | None = None) -> None:
         """Count a send as on its way until it is durable or refused; a refusal is answered."""
@@ -37,8 +43,8 @@ class Talk:
 
     async def room(self) -> None:
         """Wait until something that is on its way has landed: a client cannot pile up work here."""
-        self._room.clear()
-        await self._room.wait()
+        self._room = asyncio.get_running_loop().create_future()
+        await self._room
 
     def refuse(self, error: Exception, ref: str | None = None) -> None:
         """Answer a frame that an action refused, or that we failed at."""
@@ -50,7 +56,8 @@ class Talk:
 
     def _landed(self, ref: str | None, sending: "asyncio.Future[Sent]") -> None:
         self.in_flight -= 1
-        self._room.set()
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
         error = None if sending.cancelled() else sending.exception()
         if isinstance(error, Exception):
             self.refuse(error, ref)
@@ -138,9 +145,8 @@ async def renew(talk: Talk, frame: v1.Auth) -> None:
 
 
 async def ping(talk: Talk, frame: v1.Ping) -> None:
-    """Are you there?"""
-    connection = talk.connection
-    talk.answer(v1.Pong(max(connection.head, connection.given.upto or 0), frame.ref))
+    """Are you there, and how far does the log go?"""
+    talk.answer(v1.Pong(await repair.head_of(talk.app, talk.connection), frame.ref))
 
 
 async def hello(talk: Talk, frame: v1.Hello) -> None:

@@ -18,12 +18,18 @@ class ConversationsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     before: MessageId | None = None
 
 
-class Conversation(msgspec.Struct, frozen=True):
-    """With whom, the last message, and how many are unread (1,000 stands for more)."""
+class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """With whom, the last message, and how many are unread (1,000 stands for more).
+
+    `online` and `last_seen` (a day, UTC) are there when both people show themselves.
+    """
 
     peer: str
     last_message: Message
     unread: int
+    display_name: str | None = None
+    online: bool | None = None
+    last_seen: Annotated[str, Meta(examples=["2026-11-22"])] | None = None
 
 
 class UpTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,8 +48,19 @@ async def list_own(call: Call[None, ConversationsQuery]) -> Answer:
     """List the caller's conversations, the one with the newest message first."""
     limit = call.query.limit
     found = await conversations.list_own(call.app, call.caller, limit=limit + 1, before=call.query.before)
-    page = [Conversation(summary.peer, summary.last_message, summary.unread) for summary in found[:limit]]
+    page = [_shown(summary) for summary in found[:limit]]
     if len(found) <= limit:
         return Answer(page)
     step: dict[str, str | int] = {"limit": limit, "before": page[-1].last_message.id}
     return Answer(page, headers={"Link": link_next(call.url, step)})
+
+
+def _shown(summary: conversations.Summary) -> Conversation:
+    return Conversation(
+        summary.peer,
+        summary.last_message,
+        summary.unread,
+        summary.display_name,
+        summary.online,
+        summary.last_seen,
+    )

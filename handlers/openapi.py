@@ -119,5 +119,5 @@ def _query_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
     for name, values in schema.get("properties", {}).items():
         # A query cannot say null: a parameter is given or left out.
         options = [option for option in values.get("anyOf", []) if option != {"type": "null"}]
-        kind = options[0] if options else {key: value for key, value in values.items() if key != "default"}
+        kind = options[0] if options else {key: value for key, value in values.items() if key != "default" or value}
         yield {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": kind}

@@ -1,5 +1,8 @@
 """For whoever runs it: alive, ready, and the description of the API."""
 
+import asyncio
+from typing import Any
+
 import msgspec
 
 from actions import readiness
@@ -35,7 +38,25 @@ async def readyz(call: Call[None, None]) -> Answer:
 
 async def openapi(call: Call[None, None]) -> Answer:
     """The OpenAPI document of this API."""
+    return Answer(await asyncio.to_thread(_openapi))
+
+
+async def asyncapi(call: Call[None, None]) -> Answer:
+    """The AsyncAPI document of the WebSocket."""
+    return Answer(await asyncio.to_thread(_asyncapi))
+
+
+# Made when they are first asked for, beside the loop: a start is quick, and nobody waits meanwhile.
+
+
+def _openapi() -> dict[str, Any]:
     # Made from the route table, which imports this module.
     from handlers.openapi import document  # noqa: PLC0415
 
-    return Answer(document())
+    return document()
+
+
+def _asyncapi() -> dict[str, Any]:
+    from handlers.asyncapi import document  # noqa: PLC0415
+
+    return document()

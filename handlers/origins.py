@@ -3,12 +3,15 @@
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tornado.httputil import HTTPServerRequest
 
 IPV4_PREFIX = 24
 IPV6_PREFIX = 48
 IPV6_LIMIT_PREFIX = 64
+LONGEST_ADDRESS = 45  # as text (RFC 4291 §2.2)
+MOST_REMEMBERED = 1024
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -38,10 +41,10 @@ class Origins:
     def scheme(self, request: HTTPServerRequest) -> str:
         """`http` or `https`, as the client sees it."""
         told = request.headers.get("X-Forwarded-Proto", "")
+        if told not in ("http", "https"):
+            return request.protocol
         peer = _parse(request.remote_ip or "")
-        if told in ("http", "https") and peer is not None and self._is_trusted(peer):
-            return told
-        return request.protocol
+        return told if peer is not None and self._is_trusted(peer) else request.protocol
 
     def host_is_ours(self, request: HTTPServerRequest) -> bool:
         """Whether the `Host` is one we answer to; a rebound name (DNS rebinding) is not."""
@@ -68,6 +71,7 @@ class Origins:
         return any(address in network for network in self.trusted_proxies)
 
 
+@lru_cache(MOST_REMEMBERED)
 def network_of(address: Address, *, ipv4: int = IPV4_PREFIX, ipv6: int = IPV6_PREFIX) -> str:
     """The address cut to its network: what may be kept of it."""
     return str(ipaddress.ip_network((address, ipv4 if address.version == 4 else ipv6), strict=False))
@@ -84,8 +88,14 @@ def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
 
 
 def _parse(text: str) -> Address | None:
+    bare = text.strip("[]").partition("%")[0]
+    return _address(bare) if len(bare) <= LONGEST_ADDRESS else None
+
+
+@lru_cache(MOST_REMEMBERED)
+def _address(text: str) -> Address | None:
     try:
-        address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None

@@ -1,5 +1,9 @@
-"""The chat page and its files: built beforehand, read once, served with a strict policy and a nonce for each answer."""
+"""The chat page, the page for developers, and their files: a strict policy, and a nonce for each answer.
 
+The chat page and the files are built beforehand and read once; the page for developers is made from the code.
+"""
+
+import asyncio
 import re
 import secrets
 from dataclasses import dataclass
@@ -12,6 +16,11 @@ from handlers.problems import DoorError
 POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:;"
     " connect-src 'self' {socket}; manifest-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none';"
+    " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+# Of a page without any script, which connects to nothing.
+QUIET_POLICY = (
+    "default-src 'none'; style-src 'nonce-{nonce}'; img-src 'self'; form-action 'none'; base-uri 'none';"
     " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 NONCE = "__NONCE__"
@@ -36,6 +45,12 @@ class Files:
     html: str
     assets: dict[str, bytes]
 
+    def address(self, name: str) -> str:
+        """Where the file is whose name was `name`, before the build has put its hash into it."""
+        start, dot, end = name.rpartition(".")
+        built = (known for known in self.assets if known.startswith(f"{start}.") and known.endswith(f"{dot}{end}"))
+        return f"/static/{next(built, name)}"
+
 
 def read_files(web: Path) -> Files:
     """What the build left in `web`: `index.html` and `static/`."""
@@ -47,6 +62,7 @@ class Page(Base):
     """The chat page."""
 
     methods = ("GET", "HEAD")
+    policy = POLICY
     files: Files
 
     def initialize(self, doorway: Doorway, **kwargs: Any) -> None:
@@ -58,16 +74,37 @@ class Page(Base):
         """The page, with a fresh nonce."""
         nonce = secrets.token_urlsafe(18)
         scheme = "wss" if self.secure_transport() else "ws"
-        policy = POLICY.format(nonce=nonce, socket=f"{scheme}://{self._host()}")
+        policy = self.policy.format(nonce=nonce, socket=f"{scheme}://{self._host()}")
         self.set_header("Content-Security-Policy", policy)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.finish_with_common(self.files.html.replace(NONCE, nonce).encode())
+        html = await self.html()
+        self.finish_with_common(html.replace(NONCE, nonce).encode())
+
+    async def html(self) -> str:
+        """The page, with a mark where the nonce belongs."""
+        return self.files.html
 
     def _host(self) -> str:
         # It goes into a header: only what a host name may hold.
         host = self.request.host
         return host if HOST.fullmatch(host) else "localhost"
+
+
+class Reference(Page):
+    """The page for developers."""
+
+    policy = QUIET_POLICY
+
+    async def html(self) -> str:
+        """The page, made when it is first asked for, beside the loop: a start is quick, and nobody waits meanwhile."""
+        return await asyncio.to_thread(_reference, self.files)
+
+
+def _reference(files: Files) -> str:
+    from handlers.reference import page  # noqa: PLC0415
+
+    return page(style=files.address("docs.css"), icon=files.address("icon.svg"), nonce=NONCE)
 
 
 class Asset(Page):

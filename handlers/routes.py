@@ -1,21 +1,24 @@
 """Every way in: the table of operations, and the application made from it."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
-from tornado.web import Application, url
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import URLSpec
+from tornado.web import Application, RequestHandler, url
 
 from actions import limits
 from actions.messages import Message
-from handlers import auth, blocks, conversations, events, messages, ops
+from handlers import auth, blocks, conversations, events, messages, ops, users
 from handlers.base import Absent, Doorway
 from handlers.door import Door
 from handlers.logs import log_request
 from handlers.operation import Operation
-from handlers.pages import Asset, Files, Page
+from handlers.pages import Asset, Files, Page, Reference
 from handlers.websocket import Socket
 
-# A frame above the setting is answered by an error; one above this multiple ends the connection (1009).
-FRAME_BYTES_FACTOR = 4
+_Place = tuple[type[RequestHandler], dict[str, Any]]
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -46,7 +49,11 @@ OPERATIONS: tuple[Operation, ...] = (
         query=auth.UsernameQuery, lenient=True, answers={200: auth.Existence},
         signed_in=False, limit=limits.CHECK_USERNAME, tags=("accounts",),
     ),
-    Operation("GET", "/api/users/me/", auth.me, "Who am I?", answers={200: auth.Me}, tags=("accounts",)),
+    Operation("GET", "/api/users/me/", users.me, "Who am I?", answers={200: users.Me}, tags=("accounts",)),
+    Operation(
+        "PATCH", "/api/users/me/", users.change_me, "Change what I say of myself",
+        body=users.MyChanges, answers={200: users.Me}, tags=("accounts",),
+    ),
     Operation(
         "GET", "/api/auth/messages/", messages.list_own, "List own messages, newest first",
         query=messages.MessagesQuery, lenient=True, answers={200: list[Message]}, problems=(404,), tags=("messages",),
@@ -104,29 +111,46 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET", "/api/openapi.json", ops.openapi, "This description",
         answers={200: dict}, signed_in=False, tags=("operations",),
     ),
+    Operation(
+        "GET", "/api/asyncapi.json", ops.asyncapi, "The description of the WebSocket",
+        answers={200: dict}, signed_in=False, tags=("operations",),
+    ),
 )  # fmt: skip
 
 
 def make_application(doorway: Doorway, files: Files) -> Application:
     """The Tornado application: the table above, the socket, the page, and nothing else."""
-    rules = [
-        url(_pattern(path), Door, {"doorway": doorway, "operations": operations, "route": path})
+    doors = {
+        path: (Door, {"doorway": doorway, "operations": operations, "route": path})
         for path, operations in _by_path().items()
-    ]
+    }
+    rules = [url(_pattern(path), *door) for path, door in doors.items() if "{" in path]
     rules += [
         url(r"/ws/chat/?", Socket, {"doorway": doorway}),
         url(r"/", Page, {"doorway": doorway, "files": files}),
+        url(r"/api/docs/?", Reference, {"doorway": doorway, "files": files}),
         url(r"/static/([A-Za-z0-9._-]+)", Asset, {"doorway": doorway, "files": files}),
     ]
-    return Application(
+    return _Paths(
+        {form: door for path, door in doors.items() if "{" not in path for form in _forms(path)},
         rules,
         default_handler_class=Absent,
         default_handler_args={"doorway": doorway},
         log_function=log_request,
-        websocket_ping_interval=doorway.ping_seconds,
-        websocket_ping_timeout=doorway.ping_timeout_seconds,
-        websocket_max_message_size=doorway.max_frame_bytes * FRAME_BYTES_FACTOR,
     )
+
+
+class _Paths(Application):
+    """Finds a path without a parameter by one look. Tornado would try one pattern after the other, for each request."""
+
+    def __init__(self, plain: Mapping[str, _Place], rules: list[URLSpec], **settings: Any) -> None:
+        super().__init__(rules, **settings)
+        self._plain = plain
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        """Tornado's question: who answers this request?"""
+        found = self._plain.get(request.path)
+        return super().find_handler(request, **kwargs) if found is None else self.get_handler_delegate(request, *found)
 
 
 def _by_path() -> dict[str, dict[str, Operation]]:
@@ -134,6 +158,12 @@ def _by_path() -> dict[str, dict[str, Operation]]:
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = operation
     return paths
+
+
+def _forms(path: str) -> tuple[str, str]:
+    """The path with its last slash and without."""
+    bare = path.rstrip("/")
+    return bare, bare + "/"
 
 
 def _pattern(path: str) -> str:

@@ -38,19 +38,21 @@ class Blocks(peewee.Model):
         primary_key = peewee.CompositeKey("user_id", "blocked_id")
 
 
-async def add(db: Database, user_id: int, blocked_id: int, now: int) -> None:
-    """Block a person; nothing happens when they are blocked already."""
-    await db.write(_change, ADD, (user_id, blocked_id, now), 1)
+async def add(db: Database, user_id: int, blocked_id: int, now: int) -> bool:
+    """Block a person; False, and nothing happens, when they are blocked already."""
+    return await db.write(_change, ADD, (user_id, blocked_id, now), 1)
 
 
-async def remove(db: Database, user_id: int, blocked_id: int) -> None:
-    """Take a block back; nothing happens when there is none."""
-    await db.write(_change, REMOVE, (user_id, blocked_id), -1)
+async def remove(db: Database, user_id: int, blocked_id: int) -> bool:
+    """Take a block back; False, and nothing happens, when there is none."""
+    return await db.write(_change, REMOVE, (user_id, blocked_id), -1)
 
 
-def _change(engine: Engine, text: str, values: tuple[int, ...], step: int) -> None:
-    if execute(engine, text, values) == 1:
+def _change(engine: Engine, text: str, values: tuple[int, ...], step: int) -> bool:
+    changed = execute(engine, text, values) == 1
+    if changed:
         execute(engine, COUNT, (step, values[0]))
+    return changed
 
 
 async def of_user(db: Database, user_id: int, *, after: int, limit: int) -> list[tuple[str, int]]:

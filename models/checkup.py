@@ -1,14 +1,17 @@
-"""What a database says about itself, for the doctor: its version, its clock, and whether a commit is durable."""
+"""What a database says about itself: its version, its clock, whether a commit is durable, whether it can be written."""
 
 import time
 from dataclasses import dataclass
 
-from models.db import Database, Engine, fetch, is_postgres
+import peewee
+
+from models.db import Database, Engine, execute, fetch, is_postgres, transaction
 
 POSTGRESQL = (
     "SELECT current_setting('server_version'), CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT),"
     " current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes')"
 )
+READ_ONLY = "SELECT current_setting('transaction_read_only')"
 SQLITE_SYNCHRONOUS = ("off", "normal", "full", "extra")
 
 
@@ -42,6 +45,24 @@ def _look(engine: Engine) -> Vitals:
     unsafe = [f"journal_mode {journal}"] if journal != "wal" else []
     unsafe += [f"synchronous {synchronous}"] if synchronous in ("off", "normal") else []
     return Vitals(f"SQLite {version}", None, tuple(unsafe), took)
+
+
+async def can_write(db: Database) -> bool:
+    """Whether anything can be written now: not on a standby, nor where the database or its file is read-only."""
+    return await db.read(_can_write)
+
+
+def _can_write(engine: Engine) -> bool:
+    if is_postgres(engine):
+        return bool(fetch(engine, READ_ONLY)[0][0] == "off")
+    try:
+        # SQLite only tells whoever tries.
+        with transaction(engine) as trying:
+            execute(engine, "UPDATE facts SET value = value")
+            trying.rollback()
+    except peewee.OperationalError:
+        return False
+    return True
 
 
 async def tables(db: Database) -> frozenset[str]:

@@ -8,15 +8,19 @@ is told `Unavailable`, never a driver's error.
 
 import asyncio
 import functools
+import os
+import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import peewee
+import psycopg2
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,6 +29,8 @@ Row = tuple[Any, ...]
 
 # These rise as they are: what was asked is at fault, not the database's state or the way to it.
 FAULTS_OF_A_STATEMENT = (peewee.IntegrityError, peewee.DataError, peewee.ProgrammingError, peewee.NotSupportedError)
+# … but not these: insufficient_privilege is also PostgreSQL's word for a file system that is read-only.
+FAULTS_OF_THE_PLACE = frozenset({"42501"})
 # Retried once by `write`: PostgreSQL asks for it (deadlock_detected, serialization_failure).
 RETRYABLE_STATES = frozenset({"40P01", "40001"})
 RETRY_SECONDS = 0.05
@@ -33,6 +39,8 @@ SQLITE_BUSY_SECONDS = 30
 WAL_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 CONNECT_SECONDS = 5
 STATEMENT_MILLISECONDS = 30_000
+# How long what runs may go on when all is closed, and once more after it was cut off.
+CLOSE_SECONDS = 0.5
 SESSION = {
     "statement_timeout": STATEMENT_MILLISECONDS,
     "lock_timeout": STATEMENT_MILLISECONDS,
@@ -63,12 +71,15 @@ class Database:
 
     def __init__(self, url: str, *, threads: int = 4) -> None:
         self.engine = open_engine(url)
+        # Each thread has a connection of its own. Peewee would let one that cannot be opened hold up all the others.
+        self.engine._lock = nullcontext()  # type: ignore[attr-defined]  # noqa: SLF001
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="recado-db")
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="recado-db-writer")
         self._lock = threading.Lock()
         self._failures = 0
         # Each open connection, with the number of failures there had been when it was opened.
         self._connections: dict[Any, int] = {}
+        self._running: set[Future[Any]] = set()
 
     async def read(self, work: Callable[Concatenate[Engine, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(engine, …)` on a thread of the pool; each statement sees the newest committed state."""
@@ -83,25 +94,56 @@ class Database:
         return await self._leave(self._writing, self._again, lambda engine: work(engine, *args, **kwargs))
 
     async def close(self) -> None:
-        """Wait for what runs, then close every connection."""
-        loop = asyncio.get_running_loop()
+        """Wait for what runs, and close every connection; what still runs after a while is cut off.
+
+        What has not begun is told `Unavailable`, and so is whoever comes later.
+        """
         for pool in (self._writing, self._pool):
-            await loop.run_in_executor(None, pool.shutdown)
+            pool.shutdown(wait=False, cancel_futures=True)
+        if not await self._has_ended():
+            with self._lock:
+                connections = tuple(self._connections)
+            for connection in connections:
+                _cut_off(connection)
+            if not await self._has_ended():
+                return  # a connection that is in use cannot be closed; it ends with the process
         for connection in self._connections:
             connection.close()
         self._connections.clear()
 
+    async def _has_ended(self) -> bool:
+        """Wait, within bounds, for what runs."""
+        running = [asyncio.wrap_future(job) for job in tuple(self._running)]
+        if not running:
+            return True
+        _, pending = await asyncio.wait(running, timeout=CLOSE_SECONDS)
+        for each in pending:
+            each.cancel()  # of the waiting; what runs cannot be cancelled
+        return not pending
+
     async def _leave(self, pool: Executor, run: Callable[[Callable[[Engine], T]], T], work: Callable[[Engine], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(pool, run, work)
+        try:
+            job = pool.submit(run, work)
+        except RuntimeError as error:
+            raise Unavailable("closed") from error
+        self._running.add(job)
+        job.add_done_callback(self._running.discard)
+        try:
+            return await asyncio.wrap_future(job)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if job.cancelled() and task is not None and not task.cancelling():
+                raise Unavailable("closed") from None
+            raise
 
     def _once(self, work: Callable[[Engine], T]) -> T:
         self._connect()
         try:
             return work(self.engine)
-        except FAULTS_OF_A_STATEMENT:
-            raise
         except (peewee.DatabaseError, peewee.InterfaceError) as error:
             state = sql_state(error)
+            if isinstance(error, FAULTS_OF_A_STATEMENT) and state not in FAULTS_OF_THE_PLACE:
+                raise
             if state not in RETRYABLE_STATES:
                 self._disconnect()
                 with self._lock:
@@ -142,6 +184,15 @@ class Database:
         self.engine.close()
 
 
+def _cut_off(connection: Any) -> None:
+    """End what runs on a connection from another thread: a server that does not answer is not waited for."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.interrupt()
+        return
+    with suppress(OSError, psycopg2.Error), socket.socket(fileno=os.dup(connection.fileno())) as end:
+        end.shutdown(socket.SHUT_RDWR)
+
+
 def _open(engine: Engine) -> None:
     for pause in WAL_PAUSES:
         try:
@@ -160,10 +211,10 @@ def _in_transaction(work: Callable[[Engine], T], engine: Engine) -> T:
         return work(engine)
 
 
-def transaction(engine: Engine) -> AbstractContextManager[object]:
+def transaction(engine: Engine) -> AbstractContextManager[Any]:
     """All or nothing of what is done inside `with`."""
     # IMMEDIATE: a SQLite transaction that reads first and writes later would fail, not wait.
-    atomic: AbstractContextManager[object] = engine.atomic() if is_postgres(engine) else engine.atomic("IMMEDIATE")
+    atomic: AbstractContextManager[Any] = engine.atomic() if is_postgres(engine) else engine.atomic("IMMEDIATE")
     return atomic
 
 

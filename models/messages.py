@@ -1,11 +1,12 @@
 """Messages: sealed bodies and what is needed to find them. A body that is NULL has been deleted or has expired.
 
 A message without `recipient_position` was withheld: its recipient blocks its sender and must never learn of it,
-while its sender sees it as any other.
+while its sender sees it as any other. One whose edits were withheld keeps the text that its recipient saw last.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import peewee
 
@@ -14,7 +15,7 @@ from models.db import Database, Engine, Row, as_bytes, fetch, rows_of_marks
 COLUMNS = (
     "m.id, m.conversation_id, m.sender_id, m.recipient_id, m.client_id, m.client_made, m.sent_at, m.expires_at,"
     " m.edited_at, m.deleted_at, m.revision, m.alg, m.key_generation, m.body, m.sender_position,"
-    " m.recipient_position"
+    " m.recipient_position, m.kept_edited_at, m.kept_revision, m.kept_alg, m.kept_key_generation, m.kept_body"
 )
 SELECT = f"SELECT {COLUMNS} FROM messages m "
 # What may be shown now. `body IS NOT NULL` also chooses the partial indexes.
@@ -32,6 +33,8 @@ WITHIN_WITHHELD = f"m.conversation_id = %s AND m.sender_id = %s AND {WITHHELD}"
 
 # Which messages, and the values it asks for.
 List = tuple[str, tuple[int, ...]]
+# A statement and its values.
+Statement = tuple[str, list[int]]
 
 
 class Messages(peewee.Model):
@@ -53,6 +56,11 @@ class Messages(peewee.Model):
     body = peewee.BlobField(null=True)
     sender_position = peewee.BigIntegerField()
     recipient_position = peewee.BigIntegerField(null=True)
+    kept_edited_at = peewee.BigIntegerField(null=True)
+    kept_revision = peewee.IntegerField(null=True)
+    kept_alg = peewee.SmallIntegerField(null=True)
+    kept_key_generation = peewee.IntegerField(null=True)
+    kept_body = peewee.BlobField(null=True)
 
     class Meta:
         legacy_table_names = False
@@ -70,7 +78,17 @@ class SealedBody(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class StoredMessage:
+class Kept:
+    """What the recipient still sees of a message whose later edits were withheld from them."""
+
+    edited_at: int | None
+    revision: int
+    alg: int
+    key_generation: int
+    body: bytes
+
+
+class StoredMessage(NamedTuple):
     """A message as it is stored; `body` is None when it has been deleted or swept.
 
     The positions are those at which it was told first. A note to oneself has the same twice, and what was
@@ -93,6 +111,7 @@ class StoredMessage:
     body: bytes | None
     sender_position: int
     recipient_position: int | None
+    kept: Kept | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +125,9 @@ class Page:
 
 def from_row(row: Row) -> StoredMessage:
     """A stored message from a row of `COLUMNS`."""
-    values = list(row)
+    *values, edited_at, revision, alg, key_generation, body = row
     values[4], values[5], values[13] = as_bytes(row[4]), bool(row[5]), as_bytes(row[13])
+    values.append(None if body is None else Kept(edited_at, revision, alg, key_generation, bytes(body)))
     return StoredMessage(*values)
 
 
@@ -117,29 +137,28 @@ async def one_of(db: Database, user_id: int, message_id: int, now: int) -> Store
     return from_row(rows[0]) if rows else None
 
 
-async def of_user(db: Database, user_id: int, page: Page, now: int) -> list[StoredMessage]:
-    """A page of what this person sent or received, newest first."""
-    return await db.read(_merged, ((SENT, (user_id,)), (RECEIVED, (user_id,))), page, now)
+def of_user(user_id: int, page: Page, now: int) -> Statement:
+    """A page of what this person sent or received: rows of `COLUMNS`."""
+    return _merged([(SENT, (user_id,)), (RECEIVED, (user_id,))], page, now)
 
 
-async def within(
-    db: Database, conversation_id: int, people: tuple[int, int], page: Page, now: int
-) -> list[StoredMessage]:
-    """A page of a conversation, newest first, as the first of these two people sees it."""
+def within(conversation_id: int, people: tuple[int, int], page: Page, now: int) -> Statement:
+    """A page of a conversation as the first of these two people sees it: rows of `COLUMNS`."""
     reader, _ = people
-    lists = [(WITHIN_TOLD, (conversation_id, person)) for person in sorted(set(people))]
-    return await db.read(_merged, (*lists, (WITHIN_WITHHELD, (conversation_id, reader))), page, now)
+    lists: list[List] = [(WITHIN_TOLD, (conversation_id, person)) for person in sorted(set(people))]
+    return _merged([*lists, (WITHIN_WITHHELD, (conversation_id, reader))], page, now)
 
 
-def _merged(engine: Engine, lists: tuple[List, ...], page: Page, now: int) -> list[StoredMessage]:
+def _merged(lists: Sequence[List], page: Page, now: int) -> Statement:
     """The page that several lists make together; each is read no further than a page."""
-    parts, values = [], []
+    parts: list[str] = []
+    values: list[int] = []
     for number, (which, whose) in enumerate(lists):
         text, more = _list(which, whose, page, now)
         parts.append(f"SELECT * FROM ({text}) AS list{number}")
         values += more
-    text = f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS page ORDER BY id {_direction(page)} LIMIT %s"
-    return sorted((from_row(row) for row in fetch(engine, text, (*values, page.limit))), key=lambda each: -each.id)
+    merged = f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS page ORDER BY id {_direction(page)} LIMIT %s"
+    return merged, [*values, page.limit]
 
 
 async def by_ids(db: Database, message_ids: list[int]) -> list[StoredMessage]:
@@ -152,7 +171,7 @@ def _by_ids(engine: Engine, message_ids: tuple[int, ...]) -> list[StoredMessage]
     return [from_row(row) for row in fetch(engine, text, message_ids)]
 
 
-def _list(which: str, whose: tuple[int, ...], page: Page, now: int) -> tuple[str, list[int]]:
+def _list(which: str, whose: tuple[int, ...], page: Page, now: int) -> Statement:
     """The statement that lists one page, and its values.
 
     `id + 0` is what the indexes of the lists hold. Offered the bare id, PostgreSQL may take the primary key for

@@ -2,7 +2,7 @@
 
 `members` holds the newest state, `receipts` when each step was reached, `heads.acked` up to where a person's own
 log was acknowledged by any of their devices, `sessions.cursor` by each device. Who reads has received.
-Whoever has receipts off causes none and is told none; their own state moves all the same.
+Whoever has receipts off causes none and is told none, but of their own reading; their state moves all the same.
 """
 
 from collections.abc import Sequence
@@ -37,14 +37,6 @@ ADVANCE_READ = (
 )
 UNWILLING = "SELECT id FROM users WHERE NOT receipts AND id IN "
 NOTE = "INSERT INTO receipts (conversation_id, user_id, kind, up_to, at) VALUES "
-FIRST_AT = (
-    "(SELECT r.at FROM receipts r WHERE r.conversation_id = wanted.column1 AND r.user_id = wanted.column2"
-    " AND r.kind = {kind} AND r.up_to >= wanted.column3 ORDER BY r.up_to LIMIT 1)"
-)
-OF_MESSAGES = (
-    f"SELECT wanted.column1, wanted.column2, wanted.column3, {FIRST_AT.format(kind=int(Kind.DELIVERED))},"
-    f" {FIRST_AT.format(kind=int(Kind.READ))} FROM (VALUES {{marks}}) AS wanted"
-)
 MOST_UNREAD = 1_000
 _UNREAD = (
     RECEIVED_WITHIN.replace("%s", "own.conversation_id", 1).replace("%s", "own.user_id", 1)
@@ -83,10 +75,6 @@ class Receipt:
     peer: int
     kind: Kind
     up_to: int
-
-
-Seen = tuple[int, int, int]  # conversation, who received it, message
-Times = tuple[int | None, int | None]  # delivered, read
 
 
 async def acknowledge(db: Database, *, session_id: int, user_id: int, position: int, now: int) -> list[Entry]:
@@ -139,33 +127,18 @@ def _tell(engine: Engine, heads: dict[int, int], steps: list[Receipt], now: int)
     entries: list[Entry] = []
     notes: list[int] = []
     for step in steps:
-        if step.by in unwilling:
-            continue
-        concerned = {step.by, step.peer} if step.kind == Kind.READ else {step.peer}
-        told = {person for person in concerned if person in heads and person not in unwilling}
+        both_willing = step.by not in unwilling and step.peer not in unwilling
+        concerned = {step.peer} if both_willing else set()
+        if step.kind == Kind.READ:
+            concerned.add(step.by)  # else it would stay unread on their other devices
+        told = concerned & heads.keys()
         entries += timelines.place(heads, step.kind, step.conversation_id, step.by, step.up_to, now, told)
-        if step.peer not in unwilling:
+        if both_willing:
             notes += (step.conversation_id, step.by, int(step.kind), step.up_to, now)
     if notes:
         execute(engine, NOTE + rows_of_marks(len(notes) // 5, 5), notes)
     timelines.record(engine, entries)
     return entries
-
-
-async def of_messages(db: Database, wanted: Sequence[Seen]) -> dict[Seen, Times]:
-    """When each of these was delivered and read, as far as it was; reading implies delivered."""
-    return await db.read(_of_messages, tuple(wanted)) if wanted else {}
-
-
-def _of_messages(engine: Engine, wanted: tuple[Seen, ...]) -> dict[Seen, Times]:
-    text = OF_MESSAGES.format(marks=rows_of_marks(len(wanted), 3))
-    times: dict[Seen, Times] = {}
-    for conversation_id, user_id, message_id, delivered, read_at in fetch(
-        engine, text, list(chain.from_iterable(wanted))
-    ):
-        known = [at for at in (delivered, read_at) if at is not None]
-        times[conversation_id, user_id, message_id] = (min(known, default=None), read_at)
-    return times
 
 
 async def unread(db: Database, user_id: int, conversation_ids: Sequence[int], now: int) -> dict[int, int]:

@@ -147,31 +147,21 @@ async def state(db: Database, user_id: int) -> State:
     return State(*rows[0]) if rows else State(0, 0, 0)
 
 
-async def forget(db: Database, *, before: int, limit: int) -> int:
-    """Drop events older than `before` from the low end of each timeline; returns how many, about `limit` at most.
+async def forget(db: Database, *, before: int, behind: int) -> tuple[int, int | None]:
+    """Drop events older than `before` from the low end of the timelines of people with ids above `behind`.
 
-    Fewer than `limit` means that nothing (more) is old. In short transactions: nobody waits long for a head.
+    This is a step: it ends with a page of people, or when much was dropped. Returns how many events were dropped,
+    and behind whom to go on, None when nobody is left. In short transactions: nobody waits long for a head.
     """
-    dropped = last = 0
-    while dropped < limit:
-        people = await db.read(fetch, OLDEST, (last, MOST_PEOPLE))
-        for user_id in (row[0] for row in people if row[1] is not None and row[1] < before):
-            dropped += await _forget_all_of(db, user_id, before, limit - dropped)
-        if len(people) < MOST_PEOPLE:
-            break
-        last = people[-1][0]
-    return dropped
-
-
-async def _forget_all_of(db: Database, user_id: int, before: int, limit: int) -> int:
     dropped = 0
-    while dropped < limit:
-        most = min(limit - dropped, MOST_DROPPED)
-        step = await db.write(_forget, user_id, before, most)
-        dropped += step
-        if step < most:
-            break
-    return dropped
+    people = await db.read(fetch, OLDEST, (behind, MOST_PEOPLE))
+    for user_id in (row[0] for row in people if row[1] is not None and row[1] < before):
+        dropped += (now := await db.write(_forget, user_id, before, MOST_DROPPED))
+        if now == MOST_DROPPED:
+            return dropped, user_id - 1  # there may be more of theirs
+        if dropped >= MOST_DROPPED:
+            return dropped, user_id
+    return dropped, people[-1][0] if len(people) == MOST_PEOPLE else None
 
 
 def _forget(engine: Engine, user_id: int, before: int, most: int) -> int:

@@ -1,19 +1,21 @@
 """People: names, password hashes, and the head of each one's timeline."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import peewee
 
 from models import audit
-from models.db import Database, Engine, execute, fetch, rows_of_marks
+from models.db import Database, Engine, Row, execute, fetch, rows_of_marks
 
 COLUMNS = "id, name, key, password, disabled_at"
 BY_KEY = f"SELECT {COLUMNS} FROM users WHERE key = %s"
 BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = %s"
-FLAGS = "SELECT receipts, presence FROM users WHERE id = %s"
-SET_FLAGS = "UPDATE users SET receipts = coalesce(%s, receipts), presence = coalesce(%s, presence) WHERE id = %s"
-EXISTS = "SELECT 1 FROM users WHERE key = %s"
+PROFILE_COLUMNS = "name, display_name, language, receipts, presence, created_at"
+PROFILE = f"SELECT {PROFILE_COLUMNS} FROM users WHERE id = %s"
+CHANGEABLE = ("display_name", "language", "receipts", "presence")
+_CHANGES = ", ".join(f"{column} = CASE WHEN %s THEN %s ELSE {column} END" for column in CHANGEABLE)
+CHANGE_PROFILE = f"UPDATE users SET {_CHANGES} WHERE id = %s RETURNING {PROFILE_COLUMNS}"
 
 
 class Users(peewee.Model):
@@ -27,6 +29,9 @@ class Users(peewee.Model):
     disabled_at = peewee.BigIntegerField(null=True)
     receipts = peewee.BooleanField(default=True)
     presence = peewee.BooleanField(default=True)
+    display_name = peewee.TextField(null=True)
+    language = peewee.TextField(null=True)
+    seen_on = peewee.IntegerField(null=True)
 
     class Meta:
         legacy_table_names = False
@@ -51,6 +56,18 @@ class User:
     key: str
     password: str
     disabled_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a person sees and changes of themselves."""
+
+    name: str
+    display_name: str | None
+    language: str | None
+    receipts: bool
+    presence: bool
+    created_at: int
 
 
 class NameTaken(Exception):
@@ -102,11 +119,6 @@ async def by_id(db: Database, user_id: int) -> User | None:
     return await db.read(_one, BY_ID, user_id)
 
 
-async def exists(db: Database, key: str) -> bool:
-    """Whether somebody has this name."""
-    return bool(await db.read(fetch, EXISTS, (key,)))
-
-
 async def names_of(db: Database, user_ids: Sequence[int]) -> dict[int, str]:
     """The shown names of these people."""
     return await db.read(_names_of, tuple(user_ids)) if user_ids else {}
@@ -117,21 +129,26 @@ async def set_password(db: Database, user_id: int, password: str) -> None:
     await db.write(execute, "UPDATE users SET password = %s WHERE id = %s", (password, user_id))
 
 
-async def flags(db: Database, user_id: int) -> tuple[bool, bool]:
-    """Whether this person wants receipts, and to be seen online."""
-    rows = await db.read(fetch, FLAGS, (user_id,))
-    return (bool(rows[0][0]), bool(rows[0][1])) if rows else (False, False)
+async def profile(db: Database, user_id: int) -> Profile | None:
+    """What this person says of themselves."""
+    rows = await db.read(fetch, PROFILE, (user_id,))
+    return _profile(rows[0]) if rows else None
 
 
-async def set_flags(db: Database, user_id: int, *, receipts: bool | None = None, presence: bool | None = None) -> None:
-    """Change what this person wants; None leaves it as it is."""
-    await db.write(execute, SET_FLAGS, (receipts, presence, user_id))
+async def change_profile(db: Database, user_id: int, changes: Mapping[str, str | bool | None]) -> Profile | None:
+    """Change the columns that are named (of `CHANGEABLE`), and return what stands there now."""
+    return await db.write(_change_profile, user_id, dict(changes))
 
 
-async def head(db: Database, user_id: int) -> int:
-    """The position of the newest event in this person's timeline; 0 when there is none."""
-    rows = await db.read(fetch, "SELECT position FROM heads WHERE user_id = %s", (user_id,))
-    return int(rows[0][0]) if rows else 0
+def _change_profile(engine: Engine, user_id: int, changes: dict[str, str | bool | None]) -> Profile | None:
+    values = [value for column in CHANGEABLE for value in (column in changes, changes.get(column))]
+    rows = fetch(engine, CHANGE_PROFILE, (*values, user_id))
+    return _profile(rows[0]) if rows else None
+
+
+def _profile(row: Row) -> Profile:
+    name, display_name, language, receipts, presence, created_at = row
+    return Profile(name, display_name, language, bool(receipts), bool(presence), created_at)
 
 
 def _one(engine: Engine, text: str, value: str | int) -> User | None:

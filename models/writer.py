@@ -7,17 +7,20 @@ broke is tried again: the unique `client_id` tells what the lost commit had stor
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 
 import peewee
 
 from models.batch import Outcome, write
-from models.db import Database, Unavailable
+from models.db import Database, Engine, Unavailable
 from models.drafts import Draft, Stored
 
 MOST_IN_BATCH = 512
 RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)
+# disk_full, read_only_sql_transaction, a file system that is read-only: not over in seconds, so the sender is told.
+CANNOT_WRITE = frozenset({"53100", "25006", "42501"})
 
 
 class Full(Exception):
@@ -39,6 +42,7 @@ class Writer:
         self._stopping = False
         self.stored = 0  # drafts that became messages
         self.batches = 0  # transactions that stored them
+        self.committed_at = 0.0  # the newest batch, by `time.monotonic`
 
     @property
     def waiting(self) -> int:
@@ -50,7 +54,7 @@ class Writer:
         self._task = asyncio.create_task(self._run(), name="writer")
 
     async def stop(self) -> None:
-        """Write what waits, then stop."""
+        """Write what waits, then stop; if this is cancelled, whoever still waits is told `Unavailable`."""
         self._stopping = True
         self._wake.set()
         if self._task is not None:
@@ -74,8 +78,13 @@ class Writer:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            size = min(len(self._waiting), MOST_IN_BATCH)
-            await self._commit([self._waiting.popleft() for _ in range(size)])
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_IN_BATCH))]
+            try:
+                await self._commit(batch)
+            except asyncio.CancelledError:
+                given_up = [*batch, *self._waiting]
+                _resolve(given_up, [Unavailable("stopped")] * len(given_up))
+                raise
 
     async def _commit(self, batch: list[Waiter]) -> None:
         try:
@@ -96,16 +105,21 @@ class Writer:
         pauses = iter(RETRY_SECONDS)
         while True:
             try:
-                return await self._db.write_batch(write, drafts, careful=careful)
+                outcomes, self.committed_at = await self._db.write_batch(_write_timed, drafts, careful=careful)
+                return outcomes
             except peewee.IntegrityError:
                 if careful:
                     raise
-            except Unavailable:
+            except Unavailable as error:
                 pause = next(pauses, None)
-                if pause is None:
+                if pause is None or self._stopping or error.state in CANNOT_WRITE:
                     raise
                 await asyncio.sleep(pause)
             careful = True
+
+
+def _write_timed(engine: Engine, drafts: list[Draft], *, careful: bool) -> tuple[list[Outcome], float]:
+    return write(engine, drafts, careful=careful), time.monotonic()
 
 
 def _resolve(batch: list[Waiter], outcomes: Sequence[Outcome | Exception]) -> None:

@@ -4,11 +4,15 @@ Only a connection writes. It gives no position twice, and it never waits for a s
 bound in bytes it closes, and the client resumes.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from realtime.codes import TOO_SLOW, CloseCode
 from realtime.dialects import Dialect
 from realtime.positions import Given
+
+# A reader who lets an eighth of the bound wait has more important things to hear.
+DROP_PASSING_AT = 8
 
 
 class Transport(Protocol):
@@ -20,11 +24,21 @@ class Transport(Protocol):
     def queued(self) -> int:
         """How many bytes wait to be taken by the peer."""
 
+    def weight(self) -> int:
+        """How many bytes are in memory for it, what was read and not yet understood included."""
+
     def close(self, code: int, reason: str) -> None:
-        """Close; a peer that does not answer MUST not keep the queue in memory."""
+        """Close; a peer that does not answer MUST not keep the queue in memory. For `TOO_SLOW`, drop it at once."""
+
+    def abort(self) -> None:
+        """Cut it off; nothing stays in memory."""
 
     async def drained(self) -> None:
-        """Wait until the peer has taken what was written; also when it is gone."""
+        """Wait until the peer has taken most of what was written; also when it is gone."""
+
+
+def uncounted(_: int) -> None:
+    """Nobody counts what waits for a connection that is in no hub."""
 
 
 class Connection:
@@ -34,6 +48,7 @@ class Connection:
         "_held",
         "_held_bytes",
         "closed",
+        "count",
         "dialect",
         "given",
         "head",
@@ -51,6 +66,8 @@ class Connection:
         self.dialect = dialect
         self.transport = transport
         self.max_queued_bytes = max_queued_bytes
+        # Told of every byte that begins to wait, as long as this is one of a hub's connections.
+        self.count: Callable[[int], None] = uncounted
         self.given = Given()
         self.head = 0  # of the user's log, as far as it is known here
         self.closed: CloseCode | None = None
@@ -58,7 +75,12 @@ class Connection:
         self._held_bytes = 0
 
     def offer(self, frame: bytes, position: int | None = None) -> bool:
-        """A live event: written, unless it was given before; kept back while held. True if it was taken."""
+        """A live event: written, unless it was given before; kept back while held. True if it was taken.
+
+        What has no position (typing, presence) is dropped as soon as a part of the bound is waiting.
+        """
+        if position is None and self.queued() * DROP_PASSING_AT > self.max_queued_bytes:
+            return False
         if self._held is None:
             return self.give(frame, position)
         if position is not None and not self.given.is_new(position):
@@ -98,12 +120,21 @@ class Connection:
             self.give(frame, position)
 
     async def drained(self) -> None:
-        """Wait until the peer has taken what was written."""
+        """Wait until the peer has taken most of what was written."""
         await self.transport.drained()
 
     def queued(self) -> int:
         """How many bytes wait for this connection, those kept back included."""
         return self.transport.queued() + self._held_bytes
+
+    def weight(self) -> int:
+        """How many bytes are in memory for this connection, in both directions; also while it is closing."""
+        return self.transport.weight() + self._held_bytes
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether it is time to wait for the peer before more is given that can wait."""
+        return self.closed is None and self.queued() * 2 > self.max_queued_bytes
 
     def close(self, code: CloseCode) -> None:
         """Close, once; nothing is written any more."""
@@ -117,7 +148,8 @@ class Connection:
         """Whether so many bytes may be added; if not, the connection is closed."""
         queued = self.transport.queued() + self._held_bytes
         # A single large frame always goes: else a client would fail on it at every resume.
-        if not queued or queued + size <= self.max_queued_bytes:
-            return True
-        self.close(TOO_SLOW)
-        return False
+        if queued and queued + size > self.max_queued_bytes:
+            self.close(TOO_SLOW)
+            return False
+        self.count(size)
+        return self.closed is None  # for all together it may be too much

@@ -62,17 +62,22 @@ class Receipt(msgspec.Struct, frozen=True, tag_field="type", tag="receipt"):
     up_to: int
 
 
+class Unknown(msgspec.Struct, frozen=True, tag_field="type", tag="unknown"):
+    """A newer version has written something into the log that this one does not understand."""
+
+
 class Typing(msgspec.Struct, frozen=True, tag_field="type", tag="typing"):
     """`peer` is typing to the receiver. Not stored, no position."""
 
     peer: str
 
 
-class Presence(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
-    """`peer` has come or gone. Not stored, no position."""
+class Presence(msgspec.Struct, frozen=True, tag_field="type", tag="presence", omit_defaults=True):
+    """`peer` has come or gone; `last_seen` is a day, as `2026-11-22`. Not stored, no position."""
 
     peer: str
     online: bool
+    last_seen: str | None = None
 
 
 class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session_ended"):
@@ -83,7 +88,7 @@ class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session_e
     reason: str
 
 
-Event: TypeAlias = MessageSent | Edited | Deleted | Expired | Receipt | Typing | Presence | SessionEnded
+Event: TypeAlias = MessageSent | Edited | Deleted | Expired | Receipt | Unknown | Typing | Presence | SessionEnded
 
 # A user and the event's position in their log; None when it has none there.
 Receiver: TypeAlias = tuple[int, int | None]
@@ -112,6 +117,11 @@ def decode(encoded: bytes) -> Envelope:
         return _decoder.decode(encoded)
     except (UnicodeDecodeError, RecursionError):
         raise msgspec.DecodeError("not an envelope") from None
+
+
+def is_passing(event: Event) -> bool:
+    """Whether nothing but a moment is lost with it: the first to be dropped where much waits."""
+    return isinstance(event, Typing | Presence)
 
 
 def weight(event: Event) -> int:

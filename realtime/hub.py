@@ -1,26 +1,32 @@
 """The live connections of this process, by user. Knows neither sockets nor Redis."""
 
+import asyncio
 import logging
 import random
 from collections.abc import Iterator
 
-from realtime.codes import INTERNAL, TOO_SLOW, UNAUTHENTICATED, CloseCode
-from realtime.connection import Connection
+from realtime.backlog import UNBOUNDED, Backlog
+from realtime.codes import INTERNAL, UNAUTHENTICATED, CloseCode
+from realtime.connection import Connection, uncounted
 from realtime.dialects import Dialect
 from realtime.events import Event, SessionEnded
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("recado.hub")
+
+# So many connections are told something in one turn of the loop.
+AT_A_TIME = 100
 
 
 class Hub:
-    """Connections join and leave; the bus delivers."""
+    """Connections join and leave; the bus delivers. `max_total_queued_bytes` may wait for all of them together."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_total_queued_bytes: int = UNBOUNDED) -> None:
         # Tuples: most users have one connection, and a delivery may close some while it goes round.
         self._by_user: dict[int, tuple[Connection, ...]] = {}
         self.size = 0  # connections
         self.delivered = 0  # frames taken by connections
         self.failed = 0  # frames lost to a fault of ours
+        self.backlog = Backlog(self.all, max_total_queued_bytes)
 
     @property
     def users(self) -> int:
@@ -33,6 +39,7 @@ class Hub:
         if connection not in present:
             self._by_user[connection.user_id] = (*present, connection)
             self.size += 1
+            connection.count = self.backlog.add
         return not present
 
     def leave(self, connection: Connection) -> bool:
@@ -41,6 +48,7 @@ class Hub:
         if connection not in present:
             return False
         self.size -= 1
+        connection.count = uncounted
         if len(present) == 1:
             del self._by_user[connection.user_id]
             return True
@@ -92,9 +100,11 @@ class Hub:
         for connections in tuple(self._by_user.values()):
             yield from connections
 
-    def beat(self) -> None:
-        """Tell every connection that has begun how far its user's log goes."""
-        for connection in self.all():
+    async def beat(self) -> None:
+        """Tell every connection that has begun how far its user's log goes; some at a time, so that nobody waits."""
+        for number, connection in enumerate(tuple(self.all())):
+            if number % AT_A_TIME == AT_A_TIME - 1:
+                await asyncio.sleep(0)
             upto = connection.given.upto
             if upto is not None:
                 connection.head = max(connection.head, upto)
@@ -110,19 +120,6 @@ class Hub:
                 connection.give(frame)
             connection.close(code)
 
-    def relieve(self, max_queued_bytes: int) -> int:
-        """Close the slowest readers until no more than that waits for all together; how many these were."""
-        waiting = [(queued, connection) for connection in self.all() if (queued := _queued(connection))]
-        total = sum(queued for queued, _ in waiting)
-        closed = 0
-        for queued, connection in sorted(waiting, key=lambda pair: pair[0], reverse=True):
-            if total <= max_queued_bytes:
-                break
-            connection.close(TOO_SLOW)
-            total -= queued
-            closed += 1
-        return closed
-
     def _give_up(self, connection: Connection) -> None:
         """A fault of ours, not of the peer: close, so that the client resumes."""
         self.failed += 1
@@ -130,7 +127,3 @@ class Hub:
             connection.close(INTERNAL)
         except Exception:
             log.exception("a connection could not be closed")
-
-
-def _queued(connection: Connection) -> int:
-    return 0 if connection.closed else connection.queued()

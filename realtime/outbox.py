@@ -1,10 +1,16 @@
-"""Events on their way to other instances: a queue bounded in bytes, whose overflow is that the oldest go."""
+"""Events on their way to other instances: a queue bounded in bytes, whose overflow is that the oldest go.
+
+What passes anyway (typing, presence) is not even queued where an eighth of the bound waits.
+"""
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from realtime.events import Event, Receiver, weight
+from realtime.events import Event, Receiver, is_passing, weight
+
+DROP_PASSING_AT = 8
+_RECEIVER_BYTES = 96  # what passes may be told to many people at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,11 @@ class Outbox:
     def put(self, receivers: Sequence[Receiver], event: Event) -> None:
         """Add at the end."""
         size = weight(event)
+        if is_passing(event):
+            size += _RECEIVER_BYTES * len(receivers)
+            if (self.size + size) * DROP_PASSING_AT > self.max_bytes:
+                self.overflowed += 1
+                return
         self._queue.append(Outgoing(receivers, event, size))
         self.size += size
         self._trim()

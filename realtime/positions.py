@@ -5,6 +5,8 @@ position up to which everything was given, and the few above it. The highest pos
 kept: it hides gaps.
 """
 
+_NOTHING: frozenset[int] = frozenset()
+
 
 class Given:
     """The positions given to one connection.
@@ -20,7 +22,7 @@ class Given:
     def __init__(self, upto: int | None = None, limit: int = 4096) -> None:
         self.limit = limit
         self.refused = 0
-        self._above: set[int] = set()
+        self._above: set[int] | frozenset[int] = _NOTHING  # a set only while something is there: most have no gap
         self._begun = upto is not None
         self._floor = upto or 0
 
@@ -38,7 +40,7 @@ class Given:
         """Count everything up to `upto` as given. Once begun, this only ever moves forward."""
         self._floor = max(self._floor, upto) if self._begun else upto
         self._begun = True
-        self._above = {position for position in self._above if position > self._floor}
+        self._above = {position for position in self._above if position > self._floor} or _NOTHING
         self._close_up()
 
     def is_new(self, position: int) -> bool:
@@ -59,14 +61,18 @@ class Given:
                 self.refused += 1
                 return False
             self._forget()
+        if isinstance(self._above, frozenset):
+            self._above = set()
         self._above.add(position)
         return True
 
     def _close_up(self) -> None:
         above = self._above
-        while (following := self._floor + 1) in above:
+        while isinstance(above, set) and (following := self._floor + 1) in above:
             above.remove(following)
             self._floor = following
+        if not above:
+            self._above = _NOTHING
 
     def _forget(self) -> None:
         """Drop the older half of what is remembered; what lies below it counts as given."""

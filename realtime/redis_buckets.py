@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from realtime.buckets import MemoryBuckets, Rule, bucket_name, check_cost
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("recado.limits")
 
 MAX_BATCH = 128
 

@@ -25,7 +25,7 @@ from realtime.redis_link import Link, LinkBroken, Push, Refused, check_url
 
 __all__ = ["ORIGIN_BYTES", "RedisBus"]
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("recado.bus")
 _random = secrets.SystemRandom()
 
 MAX_BATCH = 128

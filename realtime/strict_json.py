@@ -2,8 +2,9 @@
 
 Refused are texts that two readers could understand differently (RFC 8259 §4 and §6, I-JSON, RFC 7493):
 a key given twice, NaN and Infinity, numbers that no double holds, lone surrogates; further NUL, which
-PostgreSQL cannot store, and nesting that no request needs. Whatever is wrong, the error is `Malformed`;
-it never quotes a value, which may be a password.
+PostgreSQL cannot store, and nesting and numbers of values that no request needs: reading a hundred thousand
+of them would hold up everybody else. Whatever is wrong, the error is `Malformed`; it never quotes a value,
+which may be a password.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 MAX_DEPTH = 32
+MAX_PARTS = 3000  # strings, commas and opening brackets
 MAX_INTEGER = 2**53 - 1  # RFC 7493 §2.2
 
 T = TypeVar("T")
@@ -33,6 +35,8 @@ _WORDS = {
 _PLACE = re.compile(r" - at `(?:key in )?\$\.?(.*?)`$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`$")
+# One part more than there may be. It stops there, and looks at each character once, whatever the text.
+_TOO_MANY = re.compile(r'(?:[^",\[{]*+(?:"(?:[^"\\]++|\\.?+)*+"?+|[,\[{])){%d}' % (MAX_PARTS + 1), re.DOTALL)
 _KINDS = re.compile(r"`([a-z| ]+)`")
 
 
@@ -45,13 +49,21 @@ class Malformed(ValueError):
         self.field = field
 
 
+class _TooMany(Malformed):
+    """Nobody looks for the place."""
+
+
 def load(raw: bytes | str) -> object:
     """The value that the JSON text stands for (UTF-8 when bytes). Raises `Malformed`."""
     try:
         text = raw if isinstance(raw, str) else raw.decode()
         if not text.isascii():
             text.encode()  # a text may have been decoded carelessly before it came here
+        if len(text) > MAX_PARTS:
+            _check_parts(text)
         value: object = _DECODER.decode(text)
+    except _TooMany:
+        raise
     except Malformed as refused:
         raise _placed(refused, str(raw, "utf-8") if isinstance(raw, bytes) else raw) from None
     except UnicodeError:
@@ -72,6 +84,13 @@ def fit(value: object, kind: type[T]) -> T:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
         raise _explained(str(error)) from None
+
+
+def _check_parts(text: str) -> None:
+    """Refuse what holds too many values, before it is read."""
+    # Within a string these signs are none; but most texts have too few of them anyway.
+    if sum(map(text.count, '",[{')) > MAX_PARTS and _TOO_MANY.match(text):
+        raise _TooMany("too many values")
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

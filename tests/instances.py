@@ -11,22 +11,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).parent.parent
+SERVER = (sys.executable, str(ROOT / "server.py"))
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.01
 
 
 class Instance:
-    """`python server.py` on a free port; as a context manager it runs inside the block.
+    """`python server.py`, or another command, on a free port; as a context manager it runs inside the block.
 
-    `settings` are environment variables; bcrypt is cheap and limits are off unless they say otherwise.
+    `settings` are environment variables; bcrypt is cheap, limits and presence are off unless they say otherwise.
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class Instance:
         redis_url: str | None = None,
         settings: Mapping[str, str] | None = None,
         port: int = 0,
+        command: Sequence[str] = SERVER,
     ) -> None:
         self.home = home
+        self.command = command
         self.port = port
         self.log_path = home / f"server-{id(self)}.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -49,6 +52,7 @@ class Instance:
             "RECADO_SERVER_DATA_DIR": str(home),
             "RECADO_AUTH_BCRYPT_ROUNDS": "4",
             "RECADO_LIMITS_ENABLED": "false",
+            "RECADO_WEBSOCKET_PRESENCE": "false",
         }
         if database_url is not None:
             self.environment["DATABASE_URL"] = database_url
@@ -76,7 +80,7 @@ class Instance:
         seen = len(self.log())
         log = self.log_path.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "server.py")],
+            self.command,
             env=self.environment | {"PORT": str(self.port)},
             cwd=self.home,
             stdin=subprocess.DEVNULL,

@@ -24,6 +24,7 @@ POLICY = Policy(
     max_sessions=20,
     max_length=16_384,
     max_ttl_seconds=31_536_000,
+    events_days=90,
     limits_enabled=False,
     sockets_per_user=20,
 )
@@ -50,6 +51,23 @@ def make_keys() -> Keys:
     return Keys(**{purpose: Ring((make_key(),)) for purpose in PURPOSES})
 
 
+def make_app(db: Database, keys: Keys, clock: Clock, **policy: Any) -> App:
+    """An `App` on this database, with the in-process bus, not yet started; `policy` overrides single rules."""
+    hub = Hub()
+    return App(
+        db=db,
+        writer=Writer(db),
+        keys=keys,
+        bus=LocalBus(hub),
+        hub=hub,
+        buckets=MemoryBuckets(),
+        here=MemoryBuckets(),
+        hashing=Hashing(threads=1, most_waiting=16),
+        policy=replace(POLICY, **policy),
+        clock=clock,
+    )
+
+
 @asynccontextmanager
 async def running_app(
     database_url: str, keys: Keys | None = None, clock: Clock | None = None, **policy: Any
@@ -57,19 +75,7 @@ async def running_app(
     """An `App` on a migrated database, with the in-process bus; `policy` overrides single rules."""
     db = Database(database_url, threads=2)
     await models.migrate.up(db)
-    hub = Hub()
-    app = App(
-        db=db,
-        writer=Writer(db),
-        keys=keys or make_keys(),
-        bus=LocalBus(hub),
-        hub=hub,
-        buckets=MemoryBuckets(),
-        here=MemoryBuckets(),
-        hashing=Hashing(threads=1, most_waiting=16),
-        policy=replace(POLICY, **policy),
-        clock=clock or Clock(),
-    )
+    app = make_app(db, keys or make_keys(), clock or Clock(), **policy)
     app.writer.start()
     try:
         yield app

@@ -41,9 +41,16 @@ CLEAN = {
     "wiring/build.py": '"""Build."""\nimport redis\nimport uvloop\nimport models\nimport settings\n',
     "extra.py": '"""Extra."""\nimport crypto\n',
     "docs/decisions.md": "`wiring` and `extra.py` are there for a reason each.\n",
-    "docs/protocol.md": "| `invalid` | 400 |\n| 4401 | gone |\n",
+    "docs/protocol.md": (
+        "| status | code | what now |\n|---|---|---|\n| 400 | `invalid` | mend it |\n\n"
+        "| code | meaning | reconnect? | what now |\n|---|---|---|---|\n| 4401 | gone | after a new token | sign in |\n"
+    ),
     "web/src/page.js": "node.textContent = name;\n",
 }
+
+# The heads of two tables of docs/protocol.md.
+ERRORS = "| code | what now |\n|---|---|\n"
+CLOSING = "| code | reconnect? | what now |\n|---|---|---|\n"
 
 # Rule, file, what is added to it, and what the rule says about it.
 VIOLATIONS: list[tuple[Rule, str, str, str]] = [
@@ -155,6 +162,24 @@ VIOLATIONS: list[tuple[Rule, str, str, str]] = [
     (contract.documented_close_codes, "realtime/codes.py", "SLOW = (4409, 'slow')", "4409 is not"),
     (contract.documented_close_codes, "realtime/codes.py", "-", "no close code found"),
     (contract.documented_close_codes, "docs/protocol.md", "-", "4401 is not"),
+    (contract.documented_error_codes, "actions/a.py", "raise BadName('bad_end', 'No.')", "`bad_end` is not"),
+    (contract.documented_error_codes, "docs/protocol.md", "=`invalid`, somewhere in the text", "`invalid` is not"),
+    (contract.documented_error_codes, "docs/protocol.md", f"{ERRORS}| `gone` | mend it |", "`gone` is no code of ours"),
+    (
+        contract.documented_error_codes,
+        "docs/protocol.md",
+        f"={ERRORS}| `invalid` | |",
+        "`invalid` does not say what now",
+    ),
+    (contract.documented_close_codes, "docs/protocol.md", "=4401, somewhere in the text", "4401 is not"),
+    (
+        contract.documented_close_codes,
+        "docs/protocol.md",
+        f"{CLOSING}| 4409 | yes | x |",
+        "4409 is no close code of ours",
+    ),
+    (contract.documented_close_codes, "docs/protocol.md", f"={CLOSING}| 4401 | yes | |", "4401 does not say what now"),
+    (contract.documented_close_codes, "docs/protocol.md", f"={CLOSING}| 4401 | maybe | x |", "whether to reconnect"),
 ]
 RULES = list(dict.fromkeys(rule for rule, *_ in VIOLATIONS))
 

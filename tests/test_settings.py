@@ -228,6 +228,10 @@ UNSAFE = {
     "body": {"RECADO_SERVER_MAX_BODY_BYTES": "16384"},
     "frame": {"RECADO_WEBSOCKET_MAX_FRAME_BYTES": "16384"},
     "queue": {"RECADO_WEBSOCKET_MAX_QUEUED_BYTES": "65536", "RECADO_WEBSOCKET_MAX_FRAME_BYTES": "65537"},
+    "all queues": {
+        "RECADO_WEBSOCKET_MAX_TOTAL_QUEUED_BYTES": "1048576",
+        "RECADO_WEBSOCKET_MAX_QUEUED_BYTES": "1048577",
+    },
     "ping": {"RECADO_WEBSOCKET_PING_TIMEOUT_SECONDS": "26"},
     "origins": {"RECADO_SERVER_ALLOWED_ORIGINS": "https://a.example,*"},
     "origin pattern": {"RECADO_SERVER_ALLOWED_ORIGINS": "https://*.example"},

@@ -1,4 +1,4 @@
-/* Builds dist/: the page, its hashed files, the manifest and the licences of what is built in.
+/* Builds dist/: the page, its hashed files (and the style of /api/docs/), the manifest and the licences of what is built in.
    The same sources give the same bytes. `--check` builds beside and says whether dist/ is up to date. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -48,10 +48,13 @@ const integrity = (content) => `sha384-${createHash("sha384").update(content).di
 
 /** Every file of dist/, by its path in there. */
 const made = async () => {
-  const [js, css] = await Promise.all([bundle("src/main.js"), bundle("src/styles/app.css")]);
+  const [js, css, docs] = await Promise.all(
+    ["src/main.js", "src/styles/app.css", "src/styles/docs.css"].map((entry) => bundle(entry)),
+  );
   const parts = new Map([
     ["app.css", css.outputFiles[0].text],
     ["app.js", js.outputFiles[0].text],
+    ["docs.css", docs.outputFiles[0].text],
     ["icon.svg", readFileSync(join(HERE, "src/icon.svg"), "utf8")],
   ]);
   const files = new Map();

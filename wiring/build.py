@@ -13,11 +13,14 @@ from crypto import envelope
 from crypto.keyring import PURPOSES, Keys, Ring, format_ring, make_key, parse_ring
 from handlers.base import Doorway
 from handlers.origins import Origins, parse_networks
+from handlers.pace import Allowance
+from handlers.pulse import Pulse
 from models.db import Database
 from models.writer import Writer
 from realtime.buckets import Buckets, MemoryBuckets
 from realtime.bus import Bus, LocalBus
 from realtime.hub import Hub
+from realtime.presence import LocalPresence, Presence
 from settings import Settings
 from wiring.canaries import make_canaries, rings_of, strangers
 from wiring.secret_files import create_secrets, secret_texts
@@ -107,7 +110,7 @@ async def _check_canaries(keys: Keys, db: Database) -> None:
 
 def build_app(settings: Settings, db: Database, keys: Keys) -> App:
     """Everything an action may reach, not yet started."""
-    hub = Hub()
+    hub = Hub(settings.websocket.max_total_queued_bytes)
     return App(
         db=db,
         writer=Writer(db),
@@ -119,6 +122,7 @@ def build_app(settings: Settings, db: Database, keys: Keys) -> App:
         hashing=Hashing(threads=settings.auth.hash_threads, most_waiting=MOST_WAITING_HASHES),
         policy=_policy(settings),
         clock=milliseconds,
+        presence=_presence(settings),
     )
 
 
@@ -137,10 +141,15 @@ def build_doorway(settings: Settings, app: App) -> Doorway:
         max_queued_bytes=settings.websocket.max_queued_bytes,
         websocket_query_token=settings.auth.websocket_query_token,
         cookie_days=settings.auth.refresh_absolute_days,
-        ping_seconds=settings.websocket.ping_seconds,
-        ping_timeout_seconds=settings.websocket.ping_timeout_seconds,
         heartbeat_seconds=settings.websocket.heartbeat_seconds,
+        pulse=Pulse(settings.websocket.ping_seconds, settings.websocket.ping_timeout_seconds),
+        allowance=_allowance(settings) if settings.limits.enabled else None,
     )
+
+
+def _allowance(settings: Settings) -> Allowance:
+    bounds = settings.websocket
+    return Allowance(bounds.frames_per_second, bounds.frames_burst, bounds.flood_seconds)
 
 
 def _policy(settings: Settings) -> Policy:
@@ -154,8 +163,10 @@ def _policy(settings: Settings) -> Policy:
         max_sessions=settings.auth.max_sessions,
         max_length=settings.messages.max_length,
         max_ttl_seconds=settings.messages.max_ttl_seconds,
+        events_days=settings.messages.events_days,
         limits_enabled=settings.limits.enabled,
         sockets_per_user=settings.websocket.sockets_per_user,
+        presence=settings.websocket.presence,
     )
 
 
@@ -175,9 +186,19 @@ def _bus(settings: Settings, hub: Hub, keys: Keys) -> Bus:
     )
 
 
+def _presence(settings: Settings) -> Presence:
+    grace = settings.websocket.presence_grace_seconds
+    if not (settings.redis.url and settings.websocket.presence):
+        return LocalPresence(grace)
+    from realtime.redis_presence import RedisPresence  # noqa: PLC0415
+
+    return RedisPresence(settings.redis.url, settings.redis.prefix, grace_seconds=grace)
+
+
 def _buckets(settings: Settings) -> Buckets:
     if not settings.redis.url:
         return MemoryBuckets()
+    from realtime.leases import Leases  # noqa: PLC0415
     from realtime.redis_buckets import RedisBuckets  # noqa: PLC0415
 
-    return RedisBuckets(settings.redis.url, settings.redis.prefix)
+    return Leases(RedisBuckets(settings.redis.url, settings.redis.prefix))

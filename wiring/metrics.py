@@ -3,11 +3,12 @@
 Nothing is counted twice and nothing costs anything between two readings. No label holds a name, an id or an address.
 """
 
+import math
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, url
@@ -23,6 +24,7 @@ READINGS: tuple[tuple[str, str, bool, Callable[[App], float]], ...] = (
     ("recado_people_connected", "People with a connection here.", False, lambda app: app.hub.users),
     ("recado_frames_delivered", "Frames given to connections.", True, lambda app: app.hub.delivered),
     ("recado_frames_failed", "Frames lost to a fault of ours.", True, lambda app: app.hub.failed),
+    ("recado_sockets_relieved", "Sent away: too much waited for all.", True, lambda app: app.hub.backlog.closed),
     ("recado_messages_stored", "Messages committed by this instance.", True, lambda app: app.writer.stored),
     ("recado_batches", "Transactions of the group commit.", True, lambda app: app.writer.batches),
     ("recado_messages_waiting", "Messages that wait for their commit.", False, lambda app: app.writer.waiting),
@@ -31,6 +33,14 @@ READINGS: tuple[tuple[str, str, bool, Callable[[App], float]], ...] = (
     ("recado_bus_received", "Envelopes received.", True, lambda app: _of(app.bus, "received")),
     ("recado_bus_refused", "Envelopes that were not ours.", True, lambda app: _of(app.bus, "refused")),
     ("recado_bus_lost", "Events that Redis did not take.", True, lambda app: _of(app.bus, "lost")),
+    (
+        "recado_bus_queued_bytes",
+        "Bytes for other instances.",
+        False,
+        lambda app: _of(app.bus, "queued_bytes"),
+    ),
+    ("recado_bus_overflowed", "Events that did not fit there.", True, lambda app: _of(app.bus, "overflowed")),
+    ("recado_sweep_repairs", "Events that the log had to bring, not the bus.", True, lambda app: app.repaired),
     ("recado_limits_fell_back", "Limits counted without Redis.", True, lambda app: _of(app.buckets, "fell_back")),
 )
 
@@ -47,6 +57,14 @@ class Rooms:
         for name, told, counts, read in READINGS:
             kind = CounterMetricFamily if counts else GaugeMetricFamily
             yield kind(name, told, value=read(self._app))
+        late = self._app.lateness.seconds
+        buckets = [("+Inf" if bound == math.inf else str(bound), count) for bound, count in late.cumulated]
+        told = "From the commit of a message to the write on the sockets here, in seconds."
+        yield HistogramMetricFamily("recado_commit_to_socket_seconds", told, buckets=buckets, sum_value=late.sum)
+        resumes = CounterMetricFamily("recado_resumes", "Sockets that said hello, by outcome.", labels=["outcome"])
+        for outcome in ("live", "recovered", "reset"):
+            resumes.add_metric([outcome], self._app.resumes[outcome])
+        yield resumes
         answers = CounterMetricFamily(
             "recado_answers", "HTTP answers by route and status.", labels=["method", "route", "status"]
         )

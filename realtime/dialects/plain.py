@@ -21,7 +21,9 @@ class Send(Frame, frozen=True):
     ttl_seconds: int | None = None
 
 
-class _Shown(msgspec.Struct, frozen=True):
+class Shown(msgspec.Struct, frozen=True):
+    """A message, the same for both people; the text is called `message`."""
+
     sender: str
     message: str
     id: int
@@ -29,11 +31,17 @@ class _Shown(msgspec.Struct, frozen=True):
     timestamp: str
 
 
-class _Mistake(msgspec.Struct, frozen=True, omit_defaults=True):
+class Mistake(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A frame was refused: a text for a person, and a code; the connection stays open."""
+
     error: str
     code: str
     field: str | None = None
 
+
+# Nothing in a frame says what it is: these are names for the documents.
+FRAMES: dict[str, type[Frame]] = {"send": Send}
+SERVER_FRAMES: dict[str, type[msgspec.Struct]] = {"message": Shown, "error": Mistake}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -49,7 +57,7 @@ class Plain:
         if not isinstance(event, MessageSent):
             return None
         said = event.message
-        return _encode(_Shown(said.sender, said.content, said.id, said.recipient, said.timestamp))
+        return _encode(Shown(said.sender, said.content, said.id, said.recipient, said.timestamp))
 
     def decode(self, raw: str) -> Send:
         """The one frame that a client may send. Raises `FrameError`."""
@@ -71,7 +79,7 @@ class Plain:
         retry_after: float | None = None,  # noqa: ARG002 - no place for it
     ) -> bytes:
         """A mistake."""
-        return _encode(_Mistake(detail, code, field))
+        return _encode(Mistake(detail, code, field))
 
 
 PLAIN = Plain()

@@ -20,6 +20,7 @@ from realtime.events import (
     Presence,
     Receipt,
     Typing,
+    Unknown,
 )
 from realtime.strict_json import Malformed, fit, load
 
@@ -120,7 +121,7 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome", omit_defaults=True):
     username: str
     position: int
     epoch: str
-    outcome: str
+    outcome: Annotated[str, Meta(extra_json_schema={"enum": ["live", "recovered", "reset"]})]
     heartbeat_seconds: int
     ref: str | None = None
 
@@ -166,30 +167,69 @@ class Mistake(msgspec.Struct, frozen=True, tag="error", omit_defaults=True):
     retry_after: float | None = None
 
 
-class _MessageEvent(msgspec.Struct, frozen=True, tag="message"):
+class MessageEvent(msgspec.Struct, frozen=True, tag="message"):
+    """A message for this person, or one that another of their devices has sent."""
+
     position: int
     message: Message
 
 
-class _EditedEvent(msgspec.Struct, frozen=True, tag="edited"):
+class EditedEvent(msgspec.Struct, frozen=True, tag="edited"):
+    """A message has another text."""
+
     position: int
     message: Message
 
 
-class _GoneEvent(msgspec.Struct, frozen=True):
-    type: str
+class DeletedEvent(msgspec.Struct, frozen=True, tag="deleted"):
+    """The sender took message `id` back; `peer` is the other person of the conversation."""
+
     position: int
     id: int
     peer: str
 
 
-class _ReceiptEvent(msgspec.Struct, frozen=True, tag="receipt"):
+class ExpiredEvent(msgspec.Struct, frozen=True, tag="expired"):
+    """The time of message `id` is over; `peer` is the other person of the conversation."""
+
     position: int
-    kind: str
+    id: int
+    peer: str
+
+
+class ReceiptEvent(msgspec.Struct, frozen=True, tag="receipt"):
+    """`by` has received or read everything up to message `up_to` in the conversation with `peer`; never goes back."""
+
+    position: int
+    kind: Annotated[str, Meta(extra_json_schema={"enum": ["delivered", "read"]})]
     by: str
     peer: str
     up_to: int
 
+
+class UnknownEvent(msgspec.Struct, frozen=True, tag="unknown"):
+    """Something of a kind that this instance is too old to tell; its position counts all the same."""
+
+    position: int
+
+
+# What the server says, by type.
+SERVER_FRAMES: dict[str, type[msgspec.Struct]] = {
+    "welcome": Welcome,
+    "sent": Sent,
+    "pong": Pong,
+    "message": MessageEvent,
+    "edited": EditedEvent,
+    "deleted": DeletedEvent,
+    "expired": ExpiredEvent,
+    "receipt": ReceiptEvent,
+    "unknown": UnknownEvent,
+    "typing": Typing,
+    "presence": Presence,
+    "heartbeat": Heartbeat,
+    "error": Mistake,
+    "bye": Bye,
+}
 
 _encoder = msgspec.json.Encoder()
 
@@ -247,15 +287,17 @@ def _shape(event: Event, position: int | None) -> msgspec.Struct | None:
         return None
     match event:
         case MessageSent(message=message):
-            return _MessageEvent(position, message)
+            return MessageEvent(position, message)
         case Edited(message=message):
-            return _EditedEvent(position, message)
+            return EditedEvent(position, message)
         case Deleted(id=message_id, peer=peer):
-            return _GoneEvent("deleted", position, message_id, peer)
+            return DeletedEvent(position, message_id, peer)
         case Expired(id=message_id, peer=peer):
-            return _GoneEvent("expired", position, message_id, peer)
+            return ExpiredEvent(position, message_id, peer)
         case Receipt(kind=kind, by=by, peer=peer, up_to=up_to):
-            return _ReceiptEvent(position, kind, by, peer, up_to)
+            return ReceiptEvent(position, kind, by, peer, up_to)
+        case Unknown():
+            return UnknownEvent(position)
     return None
 
 

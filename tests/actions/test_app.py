@@ -1,6 +1,7 @@
 """What every action may reach: ids, the threads that hash, and memories that are bounded and do not tell."""
 
 import asyncio
+import json
 import os
 import sys
 import threading
@@ -9,6 +10,7 @@ import pytest
 
 from actions.app import LARGEST_ID, REMEMBER_SESSIONS, Hashing, new_id
 from actions.errors import TryLater
+from handlers.logs import JsonFormatter
 from tests.actions.stage import Gate, settled
 from tests.rooms import Clock, running_app
 
@@ -90,8 +92,14 @@ async def test_what_is_done_beside_is_kept_until_it_ends_and_fails_alone(
         go_on.set()
         await settled(app)
         assert (done, app.background) == ([True], set())
-        assert [record.levelname for record in caplog.records if record.name == "recado.app"] == ["WARNING", "ERROR"]
-        assert "secret" not in caplog.text
+        records = [record for record in caplog.records if record.name == "recado.app"]
+        assert [record.levelname for record in records] == ["WARNING", "ERROR"]
+        told = [json.loads(JsonFormatter().format(record)) for record in records]
+        assert [(line["task"], line.get("reason"), line.get("error")) for line in told] == [
+            ("fail", "unavailable", None),
+            ("fail", None, "ValueError"),
+        ]
+        assert "secret" not in str(told)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives a thread a niceness of its own")

@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
+import models.timelines
 from actions import messages, sessions
 from actions.app import App, Caller
 from actions.attach import attach, detach, go_live, recover, resume
 from actions.errors import TooMany, Unauthenticated
 from actions.messages import Outgoing
 from realtime.connection import Connection
-from tests.actions.stage import NotingBus, connection_of, frames, settled, v1_of
+from tests.actions.stage import NotingBus, caller_of, connection_of, frames, register, settled, sign_in, v1_of
 from tests.realtime.fakes import Listening
 from tests.rooms import join, make_keys, running_app
 
@@ -193,3 +194,35 @@ async def test_a_device_resumes_where_it_left_off(
         await recover(app, connection, standing, position)
         await send(app, alice, "bob", "3")
         assert [frame["position"] for frame in frames(connection)] == told
+
+
+async def test_so_many_come_at_a_time_and_the_others_wait_before_the_database(sqlite_url: str) -> None:
+    async with running_app(sqlite_url) as app:
+        bus = NotingBus(app)
+        app.coming = asyncio.Semaphore(2)
+        people = [await join(app, name) for name in ("alice", "bob", "carol")]
+        bus.open.clear()
+        coming = [asyncio.create_task(attach(app, caller, connection_of(caller))) for caller in people]
+        while len(bus.joins) < 2:
+            await bus.someone.wait()
+            await asyncio.sleep(0)
+        for _ in range(4):  # whoever had been let in would have been answered by now
+            await models.timelines.state(app.db, 1)
+        assert bus.joins == [caller.user_id for caller in people[:2]]
+        bus.open.set()
+        await asyncio.gather(*coming)
+        assert bus.joins == [caller.user_id for caller in people]
+
+
+async def test_whoever_is_not_remembered_waits_with_those_who_come(sqlite_url: str) -> None:
+    async with running_app(sqlite_url) as app:
+        await register(app, "alice")
+        tokens = await sign_in(app, "alice")
+        app.sessions.drop((await caller_of(app, tokens)).session_id)
+        app.coming = asyncio.Semaphore(1)
+        async with app.coming:
+            knocking = asyncio.create_task(caller_of(app, tokens))
+            for _ in range(4):  # whoever had been let in would have been answered by now
+                await models.timelines.state(app.db, 1)
+            assert not knocking.done()
+        assert (await knocking).username == "alice"

@@ -8,10 +8,10 @@ from actions import blocks, changes, conversations, messages, receipts
 from actions.app import App, Caller
 from actions.errors import Invalid, NotFound
 from actions.messages import Outgoing
-from realtime.events import Deleted, MessageSent
-from tests.actions.stage import NotingBus, connection_of, log_of, say
+from realtime.events import Deleted, Edited, MessageSent
+from tests.actions.stage import NotingBus, connection_of, frames, log_of, rows, say, v1_of
 from tests.realtime.fakes import Listening
-from tests.rooms import join, running_app
+from tests.rooms import Clock, join, running_app
 
 
 async def contents(app: App, caller: Caller, peer: str | None = None) -> list[str]:
@@ -72,6 +72,60 @@ async def test_what_becomes_of_a_withheld_message_is_withheld_too(database_url: 
         assert await log_of(app, alice) == [Deleted(message_id, "bob")] * 3
         assert (await log_of(app, bob), await lasts(app, bob), await contents(app, bob)) == ([], [], [])
         assert {user_id for receivers, _ in bus.published for user_id, _ in receivers} == {alice.user_id}
+
+
+async def test_an_edit_of_what_was_sent_before_the_block_does_not_come_before_the_blockers_eyes(
+    database_url: str,
+) -> None:
+    clock = Clock()
+    async with running_app(database_url, clock=clock) as app:
+        alice, bob = await join(app, "alice"), await join(app, "bob")
+        message_id = await say(app, alice, "bob", "first words")
+        clock.turn(seconds=1)
+        await changes.edit(app, alice, message_id, "words from before")
+        seen = await messages.read_one(app, bob, message_id)
+        await blocks.add(app, bob, "alice")
+        clock.turn(seconds=1)
+        bus, socket = NotingBus(app), v1_of(bob)
+        app.hub.join(socket)
+        for text in ("hidden words", "more hidden words"):
+            edited = await changes.edit(app, alice, message_id, text)
+        # The sender: as ever.
+        assert (edited.content, edited.edited_at == seen.edited_at) == ("more hidden words", False)
+        assert await messages.read_one(app, alice, message_id) == edited
+        assert await contents(app, alice) == await contents(app, alice, "bob") == ["more hidden words"]
+        assert await lasts(app, alice) == [("bob", "more hidden words")]
+        assert await log_of(app, alice) == [MessageSent(edited), *[Edited(edited)] * 3]
+        # The blocker: nothing has happened.
+        assert await messages.read_one(app, bob, message_id) == seen
+        assert await messages.list_own(app, bob, limit=9) == await messages.list_own(app, bob, limit=9, peer="alice")
+        assert await contents(app, bob) == ["words from before"]
+        assert await lasts(app, bob) == [("alice", "words from before")]
+        assert await log_of(app, bob) == [MessageSent(seen), Edited(seen)]
+        assert {user_id for receivers, _ in bus.published for user_id, _ in receivers} == {alice.user_id}
+        assert frames(socket) == []
+        # Afterwards what was kept back stays away, until the next edit.
+        await blocks.remove(app, bob, "alice")
+        assert await contents(app, bob) == ["words from before"]
+        last = await changes.edit(app, alice, message_id, "last words")
+        assert await log_of(app, bob) == [MessageSent(last), *[Edited(last)] * 2]
+
+
+async def test_a_deletion_by_the_blocked_destroys_all_that_was_there(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await join(app, "alice"), await join(app, "bob")
+        message_id = await say(app, alice, "bob", "first words")
+        await blocks.add(app, bob, "alice")
+        await changes.edit(app, alice, message_id, "hidden words")
+        await changes.delete(app, alice, message_id)
+        assert await contents(app, bob) == await contents(app, alice) == []
+        assert await log_of(app, bob) == [Deleted(message_id, "alice")] * 2
+        assert b"gAAAAA" not in b"".join(
+            bytes(value)
+            for row in await rows(app, "SELECT * FROM messages")
+            for value in row
+            if isinstance(value, (bytes, memoryview))
+        )
 
 
 async def test_after_unblocking_new_messages_arrive_and_the_withheld_stay_away(database_url: str) -> None:

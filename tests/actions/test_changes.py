@@ -1,17 +1,19 @@
 """A sender has second thoughts, on both engines: another text or none, for both people, and nothing of the old left."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 import models.messages
-from actions import changes, conversation_keys, messages
+from actions import changes, conversation_keys, messages, presentation, receipts
 from actions.app import App, Caller
 from actions.errors import Conflict, Invalid, NotFound
 from crypto import at_rest
 from crypto.at_rest import Place, Sealed
 from crypto.errors import Tampered
 from models.messages import StoredMessage
+from models.timelines import Entry
 from realtime.events import Deleted, Edited, MessageSent
 from tests.actions.stage import NotingBus, change, everything, log_of, rows, say
 from tests.rooms import Clock, join, running_app
@@ -42,9 +44,21 @@ async def test_an_edit_replaces_the_text_for_both_people(database_url: str) -> N
         assert edited.edited_at > edited.timestamp
         for person in (alice, bob):
             assert (await messages.read_one(app, person, message_id)) == edited
-        [(receivers, event)] = bus.published
-        assert sorted(receivers) == sorted([(alice.user_id, 2), (bob.user_id, 2)])
-        assert event == Edited(edited)
+        assert sorted(receiver for [receiver], _ in bus.published) == sorted([(alice.user_id, 2), (bob.user_id, 2)])
+        assert [event for _, event in bus.published] == [Edited(edited)] * 2
+
+
+async def test_when_it_was_read_is_told_with_an_edit_to_its_sender_alone(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await join(app, "alice"), await join(app, "bob")
+        message_id = await say(app, alice, "bob", "first words")
+        await receipts.read(app, bob, peer="alice", up_to=message_id)
+        bus = NotingBus(app)
+        edited = await changes.edit(app, alice, message_id, "second words")
+        assert edited.read_at is not None
+        told = {user_id: event for [(user_id, _)], event in bus.published}
+        assert told[alice.user_id] == Edited(edited)
+        assert told[bob.user_id] == Edited(await messages.read_one(app, bob, message_id))
 
 
 async def test_an_edit_seals_anew_with_the_next_revision_and_leaves_nothing_of_the_old(database_url: str) -> None:
@@ -65,14 +79,14 @@ async def test_an_edit_seals_anew_with_the_next_revision_and_leaves_nothing_of_t
         key = await conversation_keys.current(app, conversation_keys.people_of(after))
         sealed = Sealed(alg=after.alg, key_generation=after.key_generation, body=after.body)
         place = Place(after.conversation_id, after.sender_id, after.client_id, after.sent_at, 2)
-        assert at_rest.open_sealed(key, place, sealed) == "words 2"
+        assert at_rest.Opener(key).open(place, sealed) == "words 2"
         for revision in (0, 1, 3):
             wrong = Place(after.conversation_id, after.sender_id, after.client_id, after.sent_at, revision)
             with pytest.raises(Tampered):
-                at_rest.open_sealed(key, wrong, sealed)
+                at_rest.Opener(key).open(wrong, sealed)
         # The old body put back behind our back does not open under the new revision.
         await change(app, "UPDATE messages SET body = %s WHERE id = %s", before.body, message_id)
-        assert (await messages.read_one(app, bob, message_id)).content == messages.UNREADABLE
+        assert (await messages.read_one(app, bob, message_id)).content == presentation.UNREADABLE
 
 
 async def test_only_the_sender_changes_a_message_and_to_others_it_looks_missing(database_url: str) -> None:
@@ -165,6 +179,30 @@ async def test_changes_at_the_same_time_all_count_and_the_log_tells_the_last_tex
         shown = await messages.read_one(app, bob, message_id)
         assert shown.content in {"1", "2", "3"}
         assert await log_of(app, bob) == [MessageSent(shown)] + [Edited(shown)] * len(made)
+
+
+async def test_an_edit_that_a_deletion_follows_at_once_tells_its_own_text(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit = models.changes.edit
+
+    async def overtaken(*args: Any) -> list[Entry]:
+        """The deletion comes between the commit of the edit and whatever is done after it."""
+        entries = await edit(*args)
+        await changes.delete(app, alice, message_id)
+        return entries
+
+    async with running_app(database_url) as app:
+        alice, bob = await join(app, "alice"), await join(app, "bob")
+        message_id = await say(app, alice, "bob", "first words")
+        bus = NotingBus(app)
+        monkeypatch.setattr("models.changes.edit", overtaken)
+        edited = await changes.edit(app, alice, message_id, "second words")
+        assert edited.content == "second words"
+        told = {position: event for receivers, event in bus.published for _, position in receivers}
+        assert told[2] == Edited(edited)
+        assert isinstance(told[3], Deleted)
+        assert await log_of(app, bob) == [Deleted(message_id, "alice")] * 3
 
 
 async def test_who_loses_every_race_is_told_so(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

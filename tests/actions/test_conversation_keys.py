@@ -11,7 +11,8 @@ from actions import conversation_keys, messages
 from actions.app import App, Caller
 from actions.errors import TryLater
 from actions.lru import Lru
-from actions.messages import UNREADABLE, Outgoing
+from actions.messages import Outgoing
+from actions.presentation import UNREADABLE
 from crypto import at_rest
 from crypto.at_rest import Parties
 from crypto.keyring import Ring, make_key

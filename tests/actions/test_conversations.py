@@ -5,7 +5,8 @@ import pytest
 from actions import conversations, messages
 from actions.app import App, Caller
 from actions.errors import TooMany
-from actions.messages import UNREADABLE, Outgoing
+from actions.messages import Outgoing
+from actions.presentation import UNREADABLE
 from tests.actions.stage import change
 from tests.rooms import Clock, join, running_app
 

@@ -4,7 +4,7 @@ import pytest
 
 from actions import changes, events, expiry, receipts
 from actions.messages import Message
-from realtime.events import Deleted, Edited, Expired, MessageSent, Receipt
+from realtime.events import Deleted, Edited, Expired, MessageSent, Receipt, Unknown
 from tests.actions.stage import change, log_of, rows, say
 from tests.rooms import Clock, join, running_app
 
@@ -45,6 +45,27 @@ async def test_receipts_are_in_the_log_with_who_and_with_whom(database_url: str)
         read = [Receipt("read", "bob", "bob", first), Receipt("read", "bob", "alice", first)]
         assert (await log_of(app, alice, 1)) == [Receipt("delivered", "bob", "bob", first), read[0]]
         assert (await log_of(app, bob, 1)) == [read[1]]
+
+
+async def test_what_a_newer_version_has_written_keeps_its_position(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, _ = await join(app, "alice"), await join(app, "bob")
+        first = await say(app, alice, "bob", "one")
+        second = await say(app, alice, "bob", "two")
+        await change(app, "UPDATE timelines SET kind = 99 WHERE message_id = %s", first)
+        await change(app, "UPDATE timelines SET kind = 32767, conversation_id = 5 WHERE message_id = %s", second)
+        await say(app, alice, "bob", "three")
+        told = await log_of(app, alice)
+        assert told[:2] == [Unknown(), Unknown()]
+        assert isinstance(told[2], MessageSent)
+
+
+@pytest.mark.parametrize(
+    ("page", "head", "forgotten"),
+    [([], 4, False), ([], 5, True), ([5, 6], 6, False), ([6], 6, True), ([5], 9, False)],
+)
+def test_a_page_tells_whether_what_comes_next_is_gone(page: list[int], head: int, forgotten: bool) -> None:
+    assert events.is_forgotten(4, head, [(position, Unknown()) for position in page]) == forgotten
 
 
 async def test_pages_follow_each_other_without_gap_or_repetition(database_url: str) -> None:

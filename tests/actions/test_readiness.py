@@ -9,9 +9,11 @@ from actions import readiness
 from actions.readiness import Parts
 from models.db import fetch
 from tests.actions.stage import NotingBus, change
+from tests.models.storage import on_every_thread
 from tests.rooms import running_app
 from tests.servers import PostgresServer
 
+SET_READ_ONLY = "SELECT set_config('default_transaction_read_only', '{}', FALSE)"
 READY = Parts(ready=True, database="ok", migrations="ok", bus="ok")
 
 
@@ -56,6 +58,21 @@ async def test_a_database_that_is_down_is_told_and_found_again(own_postgres: Pos
         parts = await readiness.ask(app)
         assert (parts.ready, parts.database, parts.migrations) == (False, "cannot be reached", "not known")
         own_postgres.start()
+        assert await readiness.ask(app) == READY
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+async def test_a_database_that_can_only_be_read_is_told(request: pytest.FixtureRequest, engine: str) -> None:
+    url = request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[engine])
+    begin, end = {
+        "sqlite": ("PRAGMA query_only = 1", "PRAGMA query_only = 0"),
+        "postgresql": (SET_READ_ONLY.format("on"), SET_READ_ONLY.format("off")),
+    }[engine]
+    async with running_app(url) as app:
+        await on_every_thread(app.db, 2, begin)
+        parts = await readiness.ask(app)
+        assert (parts.ready, parts.database.partition(":")[0], parts.migrations) == (False, "read-only", "ok")
+        await on_every_thread(app.db, 2, end)
         assert await readiness.ask(app) == READY
 
 

@@ -9,6 +9,8 @@ import pytest
 from actions import attach, events, receipts, repair
 from actions.app import App, Caller
 from actions.events import Placed
+from models.db import Unavailable
+from realtime.bus import LocalBus
 from realtime.codes import TOO_SLOW
 from realtime.connection import Connection
 from tests.actions.stage import DeafBus, change, connection_of, frames, say, settled, v1_of
@@ -145,6 +147,38 @@ async def test_a_beat_repairs_and_then_tells_how_far_the_log_goes(sqlite_url: st
         ]
 
 
+async def test_who_asks_for_the_head_is_told_the_databases_and_given_what_is_missing(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice = await join(app, "alice")
+        connection = await live(app, alice, v1_of(alice))
+        assert await repair.head_of(app, connection) == 0
+        DeafBus(app)
+        await say(app, alice, "alice", "unheard")
+        assert await repair.head_of(app, connection) == 1
+        await settled(app)
+        assert (told(connection), app.repaired) == ([1], 1)
+
+
+@pytest.mark.parametrize("error", [Unavailable("gone"), None])
+async def test_when_the_database_does_not_say_the_head_is_what_is_known_here(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    monkeypatch.setattr(repair, "LOOK_SECONDS", 0.01)
+
+    async def away(user_id: int) -> int:
+        if error is not None:
+            raise error
+        await asyncio.Event().wait()
+        return 0
+
+    async with running_app(sqlite_url) as app:
+        alice = await join(app, "alice")
+        connection = await live(app, alice, v1_of(alice))
+        await say(app, alice, "alice", "note")
+        monkeypatch.setattr(app.heads, "of", away)
+        assert await repair.head_of(app, connection) == 1
+
+
 async def test_while_the_bus_is_down_the_log_brings_what_happens(sqlite_url: str) -> None:
     async with running_app(sqlite_url) as app:
         alice = await join(app, "alice")
@@ -173,6 +207,20 @@ async def test_a_reader_that_does_not_keep_up_is_waited_for(sqlite_url: str, mon
         assert (connection.closed, told(connection)) == (None, list(range(1, 10)))
 
 
+async def test_a_gap_larger_than_what_may_wait_is_filled_bit_by_bit(sqlite_url: str) -> None:
+    async with running_app(sqlite_url) as app:
+        alice = await join(app, "alice")
+        for number in range(20):
+            await say(app, alice, "alice", str(number))
+        connection = v1_of(alice)
+        connection.max_queued_bytes = 1000  # some six messages, and a page has many
+        assert isinstance(connection.transport, Listening)
+        connection.transport.reads = False  # until it is waited for
+        connection.given.begin(0)
+        assert await repair.fill(app, connection) == 20
+        assert (connection.closed, told(connection)) == (None, list(range(1, 21)))
+
+
 async def test_a_client_whose_gap_was_forgotten_is_closed_and_begins_anew(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +238,77 @@ async def test_a_client_whose_gap_was_forgotten_is_closed_and_begins_anew(
         assert (await attach.resume(app, alice, position=0, epoch=None)).outcome == "reset"
 
 
+async def forget_all(app: App) -> None:
+    """As after a very long time: the log is gone, the head stays."""
+    await change(app, "DELETE FROM timelines")
+    await change(app, "UPDATE heads SET floor = position")
+
+
+async def test_a_client_of_whose_gap_nothing_is_left_is_closed_at_once(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice = await join(app, "alice")
+        for number in range(3):
+            await say(app, alice, "alice", str(number))
+        resuming = v1_of(alice)
+        await attach.attach(app, alice, resuming)
+        standing = await attach.resume(app, alice, position=1, epoch=None)
+        assert standing.outcome == "recovered"
+        await forget_all(app)  # between the welcome and the reading
+        await attach.recover(app, resuming, standing, 1)
+        assert (resuming.closed, told(resuming)) == (TOO_SLOW, [])
+        assert (await attach.resume(app, alice, position=1, epoch=None)).outcome == "reset"
+
+
+async def test_a_sweep_closes_whoever_missed_what_is_forgotten(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice = await join(app, "alice")
+        DeafBus(app)
+        missed, has_all = await live(app, alice, v1_of(alice)), await live(app, alice, v1_of(alice))
+        await say(app, alice, "alice", "unheard")
+        has_all.given.add(1)
+        await forget_all(app)
+        await repair.repair(app)
+        assert (missed.closed, has_all.closed) == (TOO_SLOW, None)
+
+
+async def test_who_was_told_meanwhile_by_the_bus_is_not_closed(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(database_url) as app:
+        alice = await join(app, "alice")
+        connection = await live(app, alice, v1_of(alice))
+        bus = DeafBus(app)
+        await say(app, alice, "alice", "late")
+        [(position, event)] = await events.after(app, alice.user_id, position=0, limit=1)
+        await forget_all(app)
+        connection.head = 1
+        with held_reading(monkeypatch) as (reached, go_on):
+            filling = asyncio.create_task(repair.fill(app, connection))
+            await reached.wait()
+            LocalBus.publish(bus, [(alice.user_id, position)], event)
+            go_on.set()
+            await filling
+        assert (connection.closed, told(connection)) == (None, [1])
+
+
+async def test_a_position_of_an_unknown_kind_is_given_like_any_other(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice = await join(app, "alice")
+        DeafBus(app)
+        v1, plain = await live(app, alice, v1_of(alice)), await live(app, alice, connection_of(alice))
+        for number in range(3):
+            await say(app, alice, "alice", str(number))
+        await change(app, "UPDATE timelines SET kind = 99 WHERE position = 2")
+        await repair.repair(app)
+        assert [(frame["type"], frame["position"]) for frame in frames(v1)] == [
+            ("message", 1),
+            ("unknown", 2),
+            ("message", 3),
+        ]
+        assert isinstance(plain.transport, Listening)
+        assert (plain.transport.contents, plain.given.upto) == (["0", "2"], 3)
+
+
 async def test_a_closed_connection_or_one_that_has_not_begun_is_given_nothing(sqlite_url: str) -> None:
     async with running_app(sqlite_url) as app:
         alice = await join(app, "alice")
@@ -200,3 +319,37 @@ async def test_a_closed_connection_or_one_that_has_not_begun_is_given_nothing(sq
         for connection in (fresh, closed):
             assert await repair.fill(app, connection) == 0
             assert frames(connection) == []
+
+
+class Stuck(Listening):
+    """A peer that takes nothing, until it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.takes = asyncio.Event()
+
+    async def drained(self) -> None:
+        await self.takes.wait()
+
+
+async def test_a_reader_that_does_not_keep_up_holds_up_nobody_else(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repair, "PAGE", 1)
+    monkeypatch.setattr(repair, "FILL_SECONDS", 0.01)
+    async with running_app(sqlite_url) as app:
+        alice, bob, carol = [await join(app, name) for name in ("alice", "bob", "carol")]
+        DeafBus(app)
+        peer = Stuck()
+        slow, quick = await live(app, bob, v1_of(bob, peer)), await live(app, carol, v1_of(carol))
+        for number in range(2):
+            await say(app, alice, "bob", str(number))
+            await say(app, alice, "carol", str(number))
+        for _ in range(2):
+            await repair.repair(app)
+        while len(told(quick)) < 2:
+            await asyncio.sleep(0)
+        assert (told(slow), told(quick)) == ([1], [1, 2])
+        peer.takes.set()
+        await settled(app)
+        assert (told(slow), app.repaired) == ([1, 2], 4)

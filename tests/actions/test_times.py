@@ -1,8 +1,12 @@
 """Times on the wire."""
 
-import pytest
+from datetime import UTC, datetime, timedelta
 
-from actions.times import when, when_known
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actions.times import date_of, day_of, when, when_known
 
 
 @pytest.mark.parametrize(
@@ -11,12 +15,26 @@ from actions.times import when, when_known
         (0, "1970-01-01T00:00:00.000Z"),
         (1_700_000_000_123, "2023-11-14T22:13:20.123Z"),
         (1_700_000_000_007, "2023-11-14T22:13:20.007Z"),
+        (1_700_000_039_999, "2023-11-14T22:13:59.999Z"),
+        (1_700_000_040_000, "2023-11-14T22:14:00.000Z"),
         (951_782_400_000, "2000-02-29T00:00:00.000Z"),
         (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
     ],
 )
 def test_a_time_is_rfc_3339_utc_with_milliseconds(milliseconds: int, shown: str) -> None:
     assert when(milliseconds) == shown
+
+
+@given(st.integers(0, 253_402_300_799_999))
+def test_every_millisecond_has_its_own_text(milliseconds: int) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    assert when(milliseconds) == moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize("milliseconds", [9_000_000_000_000_000_000, -9_000_000_000_000_000_000, 253_402_300_800_000])
+def test_what_no_calendar_has_is_refused(milliseconds: int) -> None:
+    with pytest.raises((ValueError, OverflowError, OSError)):
+        when(milliseconds)
 
 
 def test_the_order_of_the_texts_is_the_order_of_the_times() -> None:
@@ -27,3 +45,18 @@ def test_the_order_of_the_texts_is_the_order_of_the_times() -> None:
 def test_a_time_that_has_not_come_is_none() -> None:
     assert when_known(None) is None
     assert when_known(0) == when(0)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "date"),
+    [
+        (0, "1970-01-01"),
+        (86_399_999, "1970-01-01"),
+        (951_782_400_000, "2000-02-29"),
+        (1_700_000_000_123, "2023-11-14"),
+        (1_799_971_199_999, "2027-01-14"),
+        (1_799_971_200_000, "2027-01-15"),
+    ],
+)
+def test_a_day_is_that_of_utc(milliseconds: int, date: str) -> None:
+    assert date_of(day_of(milliseconds)) == date

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from crypto.at_rest import (
     ConversationKey,
+    Opener,
     Parties,
     Place,
     Sealed,
@@ -18,7 +19,6 @@ from crypto.at_rest import (
     check_canary,
     make_canary,
     make_conversation_key,
-    open_sealed,
     rewrap,
     seal,
     unwrap,
@@ -34,6 +34,10 @@ PLACE = Place(conversation_id=7, sender_id=30, client_id=b"0123456789abcdef", se
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
 IDS = st.integers(0, 2**53 - 1)
 PLACES = st.builds(Place, st.just(7), IDS, st.binary(min_size=16, max_size=16), IDS, IDS)
+
+
+def open_sealed(key: ConversationKey, place: Place, sealed: Sealed) -> str:
+    return Opener(key).open(place, sealed)
 
 
 @given(PLACES, TEXT)

@@ -1,15 +1,20 @@
-"""What the tests of whole stories share: a copy of the chat page's sources with the packages they need."""
+"""What the tests of whole stories share: what runs in Node, each with the locked packages that it needs."""
 
+import contextlib
+import hashlib
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.instances import ROOT
 
-OLDEST_NODE = 20
+OLDEST_NODE = 18
+# What npm says when it reaches nobody.
+NO_NETWORK = r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH"
 
 
 @pytest.fixture(scope="session")
@@ -18,21 +23,44 @@ def web_workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     The tree itself is left as it is: whoever runs Recado needs no `node_modules`.
     """
-    if _node_version() < OLDEST_NODE or shutil.which("npm") is None:
-        pytest.skip(f"no Node.js {OLDEST_NODE} with npm: install it to test and rebuild the chat page")
     copy = tmp_path_factory.mktemp("workshop") / "web"
     shutil.copytree(ROOT / "web", copy, ignore=shutil.ignore_patterns("node_modules"))
+    _install(copy, "the chat page")
+    return copy
+
+
+@pytest.fixture(scope="session")
+def asyncapi_reader(request: pytest.FixtureRequest) -> Path:
+    """A copy of `tests/asyncapi/` with AsyncAPI's own parser (55 MB): pytest's cache keeps it for the next run."""
+    source = ROOT / "tests" / "asyncapi"
+    lock = hashlib.sha256((source / "package-lock.json").read_bytes()).hexdigest()
+    kept = request.config.cache.mkdir("asyncapi") / lock[:16]
+    if not kept.exists():
+        # Made beside and then named: whoever runs the tests at the same time finds the whole of it, or nothing.
+        with tempfile.TemporaryDirectory(dir=kept.parent) as making:
+            copy = Path(making) / "reader"
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("node_modules"))
+            _install(copy, "the AsyncAPI parser")
+            with contextlib.suppress(OSError):
+                copy.rename(kept)
+    shutil.copy(source / "read.mjs", kept)
+    return kept
+
+
+def _install(folder: Path, what: str) -> None:
+    """`npm ci`; the test is skipped without Node and npm, or without a way to the registry."""
+    if _node_version() < OLDEST_NODE or shutil.which("npm") is None:
+        pytest.skip(f"no Node.js {OLDEST_NODE} with npm: install it to test {what}")
     installed = subprocess.run(
         ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"],
-        cwd=copy,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    if installed.returncode and re.search(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH", installed.stderr):
-        pytest.skip("the packages of the chat page cannot be fetched: no way to the npm registry")
+    if installed.returncode and re.search(NO_NETWORK, installed.stderr):
+        pytest.skip(f"the packages of {what} cannot be fetched: no way to the npm registry")
     assert installed.returncode == 0, installed.stderr
-    return copy
 
 
 def _node_version() -> int:

@@ -125,6 +125,9 @@ async def test_edits_deletions_and_receipts_reach_every_device_and_the_log(insta
         await one.say({"type": "edit", "id": message["id"], "content": "second"})
         edited = await one.hear()
         assert (edited["type"], edited["message"]["content"]) == ("edited", "second")
+        # When it was received and read is told to its sender.
+        seen = {name: edited["message"].pop(name) for name in ("delivered_at", "read_at")}
+        assert all(seen.values())
         assert (await other.hear())["message"] == edited["message"]
         await one.say({"type": "delete", "id": message["id"]})
         assert await other.hear() == {"type": "deleted", "position": 4, "id": message["id"], "peer": "alice"}

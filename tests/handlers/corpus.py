@@ -20,8 +20,11 @@ GOOD: dict[str, dict[str, Any]] = {
     "POST /api/auth/refresh/": {"refresh": "rt1_none"},
     "POST /api/auth/send/": {"recipient": "nobody", "content": "hi"},
     "PATCH /api/messages/{message_id}/": {"content": "hi"},
+    "PATCH /api/users/me/": {"display_name": "Somebody New"},
     "POST /api/conversations/{username}/read/": {"up_to": 1},
 }
+# Whoever changes nothing is told how it stands.
+ALL_MAY_BE_LEFT_OUT = {"PATCH /api/users/me/"}
 # What a query must say; all other parameters may be left out.
 NEEDED_QUERY: dict[str, dict[str, str]] = {"GET /api/events/": {"after": "0"}}
 VALUES: tuple[Any, ...] = (None, True, 0, -1, 1.5, 2**53 - 1, "text", "1", "", [], ["a"], {}, {"a": 1})

@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 
+from actions import messages
 from actions.app import App
 from actions.errors import Conflict, Invalid, NotFound, TooMany, TryLater
+from actions.messages import Outgoing
 from handlers.commands import COMMANDS, Talk, mistake
 from handlers.websocket import DIALECTS
 from models.db import Unavailable
 from realtime.connection import Connection
 from realtime.dialects import Frame, FrameError
 from realtime.dialects.plain import PLAIN, Send
+from realtime.dialects.v1 import Ping
+from tests.actions.stage import DeafBus
 from tests.rooms import join, running_app
 
 
@@ -116,3 +120,12 @@ async def test_a_sender_who_has_gone_is_no_fault(sqlite_url: str, written: io.St
         app.hub.leave(talk.connection)
         await talk.room()
     assert written.getvalue() == ""
+
+
+async def test_a_ping_is_answered_with_the_head_that_the_database_knows(sqlite_url: str) -> None:
+    async with talking(sqlite_url) as (app, talk, kept):
+        DeafBus(app)  # whatever is told gets lost
+        for content in ("one", "two"):
+            await messages.send(app, talk.caller, Outgoing("alice", content))
+        await COMMANDS[Ping](talk, Ping(ref="r"))
+        assert kept.frames == [{"type": "pong", "position": 2, "ref": "r"}]

@@ -43,6 +43,24 @@ def test_the_document_is_valid_and_schemathesis_reads_it() -> None:
     assert len(list(schema.get_all_operations())) == len(OPERATIONS)
 
 
+@pytest.mark.parametrize("part", ["info", "paths"])
+def test_a_broken_document_is_found_out(part: str) -> None:
+    broken = json.loads(json.dumps(document()))
+    broken[part] = 7
+    with pytest.raises(Exception, match="7 is not of type"):
+        schemathesis.openapi.from_dict(broken).validate()
+
+
+def test_a_parameter_tells_its_default() -> None:
+    parameters = document()["paths"]["/api/auth/messages/"]["get"]["parameters"]
+    assert {told["name"]: told["schema"].get("default") for told in parameters} == {
+        "limit": 100,
+        "before": None,
+        "after": None,
+        "with": None,
+    }
+
+
 def test_every_schema_in_it_is_a_schema_of_its_dialect() -> None:
     dialect = jsonschema.Draft202012Validator
     for name, schema in document()["components"]["schemas"].items():

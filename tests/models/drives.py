@@ -16,8 +16,10 @@ from models import (
     familiar,
     messages,
     migrate,
+    presence,
     receipts,
     sessions,
+    shown,
     timelines,
     users,
 )
@@ -49,6 +51,11 @@ async def change(db: Database) -> None:
     await changes.delete(db, Target(stored.message_id, 1, 1), NOW)
 
 
+async def show_some(db: Database, message: int) -> None:
+    """Look up what is shown beside messages that were read before."""
+    await shown.these(db, await messages.by_ids(db, list(range(message, message + SOME))))
+
+
 async def send_to_who_blocks(db: Database) -> None:
     """Make the writer look for blocks."""
     await blocks.add(db, 2, 1, NOW)
@@ -64,10 +71,8 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
     "users.create": lambda db, message: add_person(db, 3_000_000, "newcomer"),
     "users.by_key": lambda db, message: users.by_key(db, "person1"),
     "users.by_id": lambda db, message: users.by_id(db, 1),
-    "users.exists": lambda db, message: users.exists(db, "person1"),
     "users.names_of": lambda db, message: users.names_of(db, range(1, SOME)),
     "users.set_password": lambda db, message: users.set_password(db, 1, "p1$other"),
-    "users.head": lambda db, message: users.head(db, 1),
     "conversations.create": lambda db, message: conversations.create(db, KEY, NOW),
     "conversations.by_pair": lambda db, message: conversations.by_pair(db, PAIR),
     "conversations.id_of_pair": lambda db, message: conversations.id_of_pair(db, PAIR),
@@ -80,21 +85,26 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
     "writer.add once more": lambda db, message: store(db, draft(1, 2, client_id=CLIENT)),
     "writer.add whose answer is lost": lambda db, message: store_with_lost_answer(db),
     "messages.one_of": lambda db, message: messages.one_of(db, 1, message, NOW),
-    "messages.of_user": lambda db, message: messages.of_user(db, 1, Page(SOME), NOW),
-    "messages.of_user before": lambda db, message: messages.of_user(db, 1, Page(SOME, before=message), NOW),
-    "messages.of_user after": lambda db, message: messages.of_user(db, 1, Page(SOME, after=message), NOW),
-    "messages.within": lambda db, message: messages.within(db, CONVERSATION, PAIR, Page(SOME), NOW),
-    "messages.within after": lambda db, message: messages.within(
-        db, CONVERSATION, PAIR, Page(SOME, after=message), NOW
-    ),
+    "shown.of_user": lambda db, message: shown.of_user(db, 1, Page(SOME), NOW),
+    "shown.of_user before": lambda db, message: shown.of_user(db, 1, Page(SOME, before=message), NOW),
+    "shown.of_user after": lambda db, message: shown.of_user(db, 1, Page(SOME, after=message), NOW),
+    "shown.within": lambda db, message: shown.within(db, CONVERSATION, PAIR, Page(SOME), NOW),
+    "shown.within after": lambda db, message: shown.within(db, CONVERSATION, PAIR, Page(SOME, after=message), NOW),
+    "shown.these": show_some,
     "messages.by_ids": lambda db, message: messages.by_ids(db, list(range(message, message + SOME))),
     "blocks.add": lambda db, message: blocks.add(db, 1, 2, NOW),
     "blocks.of_user": lambda db, message: blocks.of_user(db, 1, after=0, limit=SOME),
     "blocks.is_blocked": lambda db, message: blocks.is_blocked(db, 2, 1),
     "blocks.remove": lambda db, message: blocks.remove(db, 1, 2),
     "writer.add to who blocks": lambda db, message: send_to_who_blocks(db),
-    "users.flags": lambda db, message: users.flags(db, 1),
-    "users.set_flags": lambda db, message: users.set_flags(db, 1, presence=True),
+    "users.profile": lambda db, message: users.profile(db, 1),
+    "users.change_profile": lambda db, message: users.change_profile(db, 1, {"language": "pt-BR", "presence": True}),
+    "presence.circles_of": lambda db, message: presence.circles_of(db, [1, 2], most=SOME),
+    "presence.meetings": lambda db, message: presence.meetings(db, [(1, other) for other in range(2, SOME)]),
+    "presence.peers_of": lambda db, message: presence.peers_of(
+        db, 1, [draft(1, other).conversation_id for other in range(2, SOME)]
+    ),
+    "presence.seen": lambda db, message: presence.seen(db, range(1, SOME), 20_000),
     "timelines.after": lambda db, message: timelines.after(db, 1, position=0, limit=SOME),
     "timelines.heads_of": lambda db, message: timelines.heads_of(db, range(1, SOME)),
     "timelines.state": lambda db, message: timelines.state(db, 1),
@@ -105,13 +115,10 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
         db, session_id=4_000_000, user_id=2, position=1, now=NOW
     ),
     "receipts.read": lambda db, message: receipts.read(db, Receipt(CONVERSATION, 1, 2, Kind.READ, message), NOW),
-    "receipts.of_messages": lambda db, message: receipts.of_messages(
-        db, [(CONVERSATION, 1 + number % 2, message + number) for number in range(SOME)]
-    ),
     "changes.edit": lambda db, message: change(db),
     "changes.delete": lambda db, message: change(db),
     "changes.sweep": lambda db, message: changes.sweep(db, now=NOW + 1, limit=SOME),
-    "timelines.forget": lambda db, message: timelines.forget(db, before=NOW + 1, limit=SOME),
+    "timelines.forget": lambda db, message: timelines.forget(db, before=NOW + 1, behind=0),
     "sessions.create": lambda db, message: sessions.create(db, session(4_000_000), most=2, record=record()),
     "sessions.by_id": lambda db, message: sessions.by_id(db, 4_000_000),
     "familiar.is_signed_in_from": lambda db, message: familiar.is_signed_in_from(db, 1, "elsewhere", NOW),
@@ -126,6 +133,7 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
     ),
     "sessions.take_ticket": lambda db, message: sessions.take_ticket(db, mac=b"ticket", now=NOW),
     "checkup.look": lambda db, message: checkup.look(db),
+    "checkup.can_write": lambda db, message: checkup.can_write(db),
     "checkup.tables": lambda db, message: checkup.tables(db),
     "facts.epoch": lambda db, message: facts.epoch(db),
     "facts.canaries": lambda db, message: facts.canaries(db),

@@ -15,7 +15,7 @@ import msgspec
 import peewee
 
 import models.users
-from models import migrate
+from models import migrate, timelines
 from models.audit import Record
 from models.db import Database, Engine, Unavailable, fetch
 from models.drafts import Draft, Stored
@@ -23,9 +23,9 @@ from models.sessions import Session
 from models.timelines import Kind
 from models.writer import Writer
 
+T = TypeVar("T")
 NOW = 1_800_000_000_000
 # Longer than anything here takes; what waits for it has failed.
-T = TypeVar("T")
 SECONDS = 30
 SEALED = b"gAAAAA"
 _numbers = itertools.count()
@@ -169,7 +169,7 @@ async def assert_sound(db: Database, people: Sequence[int]) -> None:
     for user_id in people:
         log = await timeline(db, user_id)
         assert [position for position, _, _ in log] == list(range(1, len(log) + 1)), user_id
-        assert await models.users.head(db, user_id) == len(log)
+        assert (await timelines.state(db, user_id)).position == len(log)
         ids = [message_id for _, kind, message_id in log if kind == Kind.MESSAGE]
         assert ids == sorted(ids), user_id
         told.update((user_id, message_id) for message_id in ids)
@@ -225,11 +225,11 @@ def around_commits(engine: Engine, around: Callable[[Callable[[], Any]], Any]) -
 
 
 async def on_every_thread(db: Database, threads: int, text: str) -> list[object]:
-    """The first value of this statement, as each thread of the pool gets it."""
+    """The first value of this statement, if it has any, as each thread of the pool gets it."""
     meeting = threading.Barrier(threads)
 
     def look(engine: Engine) -> object:
         meeting.wait(SECONDS)
-        return fetch(engine, text)[0][0]
+        return next((row[0] for row in fetch(engine, text)), None)
 
     return list(await asyncio.gather(*(db.read(look) for _ in range(threads))))

@@ -2,11 +2,13 @@
 
 import asyncio
 
+import peewee
 import pytest
 
-from models import blocks, changes, messages, users
+from models import blocks, changes, messages, timelines
 from models.changes import Target
 from models.db import execute
+from models.messages import Kept
 from models.timelines import Entry, Kind
 from tests.models.storage import NOW, Sealed, assert_sound, draft, fill, opened, rows, store, timeline
 
@@ -96,6 +98,72 @@ async def test_what_becomes_of_a_withheld_message_is_told_to_its_sender_only(dat
         await assert_sound(db, [1, 2])
 
 
+async def test_an_edit_is_not_told_to_whoever_blocks_its_sender_and_what_they_saw_is_kept(database_url) -> None:
+    async with opened(database_url, 1, 2) as db:
+        (stored,) = await store(db, first := draft(1, 2))
+        message = stored.message_id
+        await changes.edit(db, Target(message, 1, 0), Sealed(b"gAAAAA-seen", key_generation=3), NOW)
+        await blocks.add(db, 2, 1, NOW)
+        for revision in (1, 2):
+            (entry,) = await changes.edit(db, Target(message, 1, revision), OTHER, LATER)
+            assert (entry.user_id, entry.position, entry.kind) == (1, 2 + revision, Kind.EDITED)
+        (found,) = await messages.by_ids(db, [message])
+        assert (found.body, found.key_generation, found.revision, found.edited_at) == (OTHER.body, 2, 3, LATER)
+        assert found.kept == Kept(NOW, revision=1, alg=1, key_generation=3, body=b"gAAAAA-seen")
+        assert await timeline(db, 2) == [(1, Kind.MESSAGE, message), (2, Kind.EDITED, message)]
+        # After the block both see the same again, from the next edit on.
+        await blocks.remove(db, 2, 1)
+        entries = await changes.edit(db, Target(message, 1, 3), first.sealed, NOW)
+        assert [(entry.user_id, entry.position) for entry in entries] == [(1, 5), (2, 3)]
+        (found,) = await messages.by_ids(db, [message])
+        assert (found.body, found.kept) == (first.sealed.body, None)
+        await assert_sound(db, [1, 2])
+
+
+async def test_a_block_of_another_or_by_the_sender_keeps_no_edit_back(database_url) -> None:
+    async with opened(database_url, 1, 2, 3) as db:
+        message, note = await fill(db, (1, 2), (1, 1))
+        await blocks.add(db, 2, 3, NOW)
+        await blocks.add(db, 1, 2, NOW)
+        assert len(await changes.edit(db, Target(message, 1, 0), OTHER, NOW)) == 2
+        assert len(await changes.edit(db, Target(note, 1, 0), OTHER, NOW)) == 1
+        assert [found.kept for found in await messages.by_ids(db, [message, note])] == [None, None]
+
+
+@pytest.mark.parametrize("end", ["deleted", "expired"])
+async def test_what_was_kept_from_an_edit_is_destroyed_with_the_message(database_url, end: str) -> None:
+    async with opened(database_url, 1, 2) as db:
+        (message,) = await fill(db, (1, 2), expires_at=LATER)
+        await blocks.add(db, 2, 1, NOW)
+        await changes.edit(db, Target(message, 1, 0), OTHER, NOW)
+        if end == "deleted":
+            told = await changes.delete(db, Target(message, 1, 1), NOW)
+        else:
+            told = await changes.sweep(db, now=LATER, limit=9)
+        assert [(entry.user_id, entry.position) for entry in told] == [(1, 3), (2, 2)]
+        assert await rows(db, "SELECT body, kept_body FROM messages") == [(None, None)]
+
+
+async def test_what_is_kept_must_be_sealed(database_url) -> None:
+    async with opened(database_url, 1, 2) as db:
+        await fill(db, (1, 2))
+        with pytest.raises(peewee.IntegrityError):
+            await db.write(execute, "UPDATE messages SET kept_alg = 1, kept_body = %s", (b"plain words",))
+
+
+async def test_an_edit_beside_a_block_is_told_or_kept_back_and_never_half(database_url) -> None:
+    async with opened(database_url, 1, 2, threads=4) as db, opened(database_url, threads=4) as other:
+        (message,) = await fill(db, (1, 2))
+        for revision in range(10):
+            entries, _ = await asyncio.gather(
+                changes.edit(db, Target(message, 1, revision), OTHER, NOW),
+                (blocks.remove if revision % 2 else lambda *people: blocks.add(*people, NOW))(other, 2, 1),
+            )
+            (found,) = await messages.by_ids(db, [message])
+            assert (found.kept is None) == (len(entries) == 2)
+        await assert_sound(db, [1, 2])
+
+
 async def test_a_sweep_destroys_what_is_due_and_tells_both(database_url) -> None:
     async with opened(database_url, 1, 2) as db:
         brief, note = await fill(db, (1, 2), (1, 1), expires_at=LATER)
@@ -109,7 +177,7 @@ async def test_a_sweep_destroys_what_is_due_and_tells_both(database_url) -> None
         assert await changes.sweep(db, now=LATER, limit=9) == []
         expired = [entry for entry in await timeline(db, 2) if entry[1] == Kind.EXPIRED]
         assert expired == [(3, Kind.EXPIRED, brief)]
-        assert await users.head(db, 2) == 3
+        assert (await timelines.state(db, 2)).position == 3
         await assert_sound(db, [1, 2])
 
 
@@ -132,7 +200,7 @@ async def test_sweeps_at_once_tell_everything_once(database_url) -> None:
         assert {message for _, message in told} == set(due)
         for each in (1, 2, 3):
             assert [position for position, _, _ in await timeline(db, each)] == list(
-                range(1, await users.head(db, each) + 1)
+                range(1, (await timelines.state(db, each)).position + 1)
             )
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from models import checkup, migrate
 from models.checkup import Vitals
-from models.db import Database, Unavailable
+from models.db import Database, Unavailable, execute, fetch
+
+READ_ONLY = "SET default_transaction_read_only = on"
 
 
 async def looked(url: str) -> Vitals:
@@ -70,3 +72,14 @@ async def test_what_is_no_database_is_out_of_reach(tmp_path: Path, sqlite_url: s
     (tmp_path / "recado.db").write_bytes(b"no database" * 1000)
     with pytest.raises(Unavailable):
         await looked(sqlite_url)
+
+
+async def test_whether_anything_can_be_written_is_found_out_without_writing(database_url: str) -> None:
+    db = Database(database_url, threads=1)
+    await migrate.up(db)
+    facts = await db.read(fetch, "SELECT * FROM facts")
+    assert await checkup.can_write(db)
+    await db.read(execute, "PRAGMA query_only = 1" if "sqlite" in database_url else READ_ONLY)
+    assert not await checkup.can_write(db)
+    assert await db.read(fetch, "SELECT * FROM facts") == facts
+    await db.close()

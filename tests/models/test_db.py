@@ -12,6 +12,7 @@ import pytest
 from actions import accounts, conversations, messages, sessions
 from actions.expiry import sweep
 from actions.messages import Outgoing
+from models import db as module
 from models.db import Database, Engine, Unavailable, execute, fetch
 from tests.models.drives import DRIVES, public_functions
 from tests.models.storage import NOW, SECONDS, draft, on_every_thread, opened, store
@@ -19,6 +20,23 @@ from tests.rooms import ORIGIN, PASSWORD, join, running_app
 from tests.servers import PostgresServer
 
 THREADS = 3
+# PostgreSQL, appendix A.
+TROUBLE = {
+    "08006": "connection failure",
+    "25006": "read-only transaction: a standby, or default_transaction_read_only",
+    "42501": "no right to do so, or a file system that is read-only",
+    "53100": "disk full",
+    "53200": "out of memory",
+    "53300": "too many connections",
+    "55P03": "lock timeout",
+    "57014": "statement timeout",
+    "57P01": "shutdown",
+    "57P02": "crash of another backend",
+    "57P03": "starting up",
+    "57P05": "idle for too long",
+    "58030": "input/output error",
+    "XX000": "a fault of its own, or a limit on the size of a file",
+}
 RAISE = "DO $$ BEGIN RAISE EXCEPTION 'as the test wants it' USING ERRCODE = '{}'; END $$"
 
 
@@ -162,12 +180,19 @@ async def test_postgresql_that_cannot_write_is_unavailable_and_heals(postgres_ur
 
 async def test_trouble_of_the_server_is_unavailable(postgres_url) -> None:
     async with opened(postgres_url, threads=1) as db:
-        # Disk full, statement timeout, shutdown, too many connections, lock timeout, a fault of its own.
-        for state in ("53100", "57014", "57P01", "53300", "55P03", "XX000"):
-            with pytest.raises(Unavailable) as caught:
-                await db.write(execute, RAISE.format(state))
-            assert caught.value.state == state
-            assert await db.read(fetch, "SELECT 1") == [(1,)]
+        for state in TROUBLE:
+            for run in (db.read, db.write, db.write_batch):
+                with pytest.raises(Unavailable) as caught:
+                    await run(execute, RAISE.format(state))
+                assert caught.value.state == state
+                assert await run(fetch, "SELECT 1") == [(1,)]
+
+
+async def test_what_a_statement_is_to_blame_for_is_not_called_trouble_of_the_server(postgres_url) -> None:
+    async with opened(postgres_url, threads=1) as db:
+        for state in ("23505", "22003", "42601", "42P01", "0A000"):
+            with pytest.raises(peewee.DatabaseError):
+                await db.read(execute, RAISE.format(state))
 
 
 async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
@@ -204,6 +229,92 @@ async def test_a_dead_server_is_unavailable_and_every_thread_heals_when_it_is_ba
         # One failure was enough: no thread meets the death of its own connection later.
         assert await on_every_thread(db, THREADS, "SELECT 1") == [1] * THREADS
         assert await db.write_batch(fetch, "SELECT 1") == [(1,)]
+
+
+async def test_a_connection_that_cannot_be_opened_holds_up_nobody_else(database_url) -> None:
+    db = Database(database_url, threads=2)
+    connect, hang, hangs = db.engine._connect, threading.Event(), threading.Event()
+
+    def hang_first() -> object:
+        if not hangs.is_set():
+            hangs.set()
+            assert hang.wait(SECONDS)
+        return connect()
+
+    db.engine._connect = hang_first
+    hanging = asyncio.create_task(db.read(fetch, "SELECT 1"))
+    await asyncio.to_thread(hangs.wait, SECONDS)
+    assert await asyncio.wait_for(db.read(fetch, "SELECT 2"), SECONDS) == [(2,)]
+    assert await asyncio.wait_for(db.write_batch(fetch, "SELECT 3"), SECONDS) == [(3,)]
+    hang.set()
+    assert await hanging == [(1,)]
+    await db.close()
+
+
+async def test_closing_waits_for_what_runs_and_refuses_everything_else(database_url) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold(engine: Engine) -> list[tuple[object, ...]]:
+        begun.set()
+        assert go_on.wait(SECONDS)
+        return fetch(engine, "SELECT 1")
+
+    async with opened(database_url, threads=1) as db:
+        running = asyncio.create_task(db.read(hold))
+        await asyncio.to_thread(begun.wait, SECONDS)
+        queued = asyncio.create_task(db.read(fetch, "SELECT 2"))
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(db.close())
+        with pytest.raises(Unavailable):
+            await queued
+        go_on.set()
+        assert await running == [(1,)]
+        await closing
+        for run in (db.read, db.write, db.write_batch):
+            with pytest.raises(Unavailable):
+                await run(fetch, "SELECT 3")
+
+
+async def test_whoever_is_cancelled_hears_of_that_and_not_of_the_database(database_url) -> None:
+    async with opened(database_url, threads=1) as db:
+        go_on = threading.Event()
+        running = asyncio.create_task(db.read(lambda engine: go_on.wait(SECONDS)))
+        queued = asyncio.create_task(db.read(fetch, "SELECT 2"))
+        await asyncio.sleep(0)
+        queued.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await queued
+        go_on.set()
+        assert await running
+
+
+LONG = {
+    "sqlite": "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5e7) SELECT max(x) FROM n",
+    "postgresql": "SELECT pg_sleep(20)",
+}
+
+
+@pytest.mark.parametrize("engine", LONG)
+async def test_closing_cuts_off_what_does_not_end(request, engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CLOSE_SECONDS", 0.2)
+    url = request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[engine])
+    async with opened(url, threads=2) as db:
+        asked = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def ask(engine: Engine) -> object:
+            loop.call_soon_threadsafe(asked.set)
+            return fetch(engine, LONG[kind])
+
+        kind = engine
+        running = [asyncio.create_task(run(ask)) for run in (db.read, db.write_batch)]
+        await asked.wait()
+        await asyncio.sleep(0.1)  # the query is under way
+        await db.close()
+        for each in running:
+            with pytest.raises(Unavailable):
+                await each
+        assert db._connections == {}
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])

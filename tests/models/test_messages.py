@@ -1,6 +1,6 @@
 """Messages: who may see which, in what order, and what time takes away."""
 
-from models import blocks, changes, messages
+from models import blocks, changes, messages, shown
 from models.db import execute
 from models.messages import Page
 from tests.models.storage import NOW, draft, fill, opened, store
@@ -10,11 +10,11 @@ LATER = NOW + 1000
 
 
 async def ids_of(db, user_id: int, page: Page, now: int = NOW) -> list[int]:
-    return [message.id for message in await messages.of_user(db, user_id, page, now)]
+    return [each.message.id for each in await shown.of_user(db, user_id, page, now)]
 
 
 async def ids_within(db, page: Page, now: int = NOW, people: tuple[int, int] = (1, 2)) -> list[int]:
-    return [message.id for message in await messages.within(db, PAIR, people, page, now)]
+    return [each.message.id for each in await shown.within(db, PAIR, people, page, now)]
 
 
 async def test_a_message_is_given_back_as_it_was_stored(database_url) -> None:
@@ -115,7 +115,7 @@ async def test_a_conversation_with_oneself_is_listed_once(database_url) -> None:
         notes = await fill(db, (1, 1), (1, 1))
         await fill(db, (1, 2))
         own = draft(1, 1).conversation_id
-        assert [each.id for each in await messages.within(db, own, (1, 1), Page(9), NOW)] == notes[::-1]
+        assert [each.message.id for each in await shown.within(db, own, (1, 1), Page(9), NOW)] == notes[::-1]
         (first,) = await messages.by_ids(db, notes[:1])
         assert (first.sender_position, first.recipient_position) == (1, 1)
 

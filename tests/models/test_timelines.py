@@ -146,6 +146,13 @@ async def test_heads_of_many_are_those_of_who_exist(database_url) -> None:
         assert await timelines.heads_of(db, []) == {}
 
 
+async def test_the_state_tells_how_much_has_happened(database_url) -> None:
+    async with opened(database_url, 1, 2) as db:
+        assert await timelines.state(db, 1) == State(0, 0, 0)
+        await fill(db, (1, 2), (2, 1), (1, 1))
+        assert [await timelines.state(db, each) for each in (1, 2)] == [State(3, 0, 0), State(2, 0, 0)]
+
+
 async def test_the_state_tells_head_floor_and_what_was_acknowledged(database_url) -> None:
     async with opened(database_url, 1) as db:
         await db.write(execute, "UPDATE heads SET position = 9, floor = 2, acked = 5")
@@ -159,37 +166,40 @@ async def test_what_is_old_is_forgotten_from_the_low_end_up_to_the_first_that_is
             await db.write(append, [1], number, at)
         await db.write(append, [2], 1, OLD)
         sent = await fill(db, (3, 3))
-        assert await timelines.forget(db, before=NOW, limit=99) == 3
+        assert await timelines.forget(db, before=NOW, behind=0) == (3, None)
         assert await positions(db, 1) == [3, 4, 5]
         assert await timelines.state(db, 1) == State(5, 2, 0)
         assert (await positions(db, 2), await timelines.state(db, 2)) == ([], State(1, 1, 0))
         assert (await positions(db, 3), await timelines.state(db, 3)) == ([1], State(1, 0, 0))
-        assert await timelines.forget(db, before=NOW, limit=99) == 0
+        assert await timelines.forget(db, before=NOW, behind=0) == (0, None)
         # The next position is the next, and messages stay.
         await db.write(append, [2], 2)
         assert await positions(db, 2) == [2]
-        assert await timelines.forget(db, before=NOW + 1, limit=99) == 5
+        assert await timelines.forget(db, before=NOW + 1, behind=0) == (5, None)
         assert [message.id for message in await messages.by_ids(db, sent)] == sent
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 7])
-async def test_forgetting_stops_at_its_limit_and_goes_on_from_there(
-    database_url, monkeypatch: pytest.MonkeyPatch, limit: int
+@pytest.mark.parametrize(("most_people", "most_dropped"), [(2, 2), (1, 3), (99, 4), (5, 99)])
+async def test_forgetting_goes_step_by_step_through_everybody_and_all_that_is_old(
+    database_url, monkeypatch: pytest.MonkeyPatch, most_people: int, most_dropped: int
 ) -> None:
-    monkeypatch.setattr(timelines, "MOST_PEOPLE", 2)
-    monkeypatch.setattr(timelines, "MOST_DROPPED", 2)
+    monkeypatch.setattr(timelines, "MOST_PEOPLE", most_people)
+    monkeypatch.setattr(timelines, "MOST_DROPPED", most_dropped)
     people = [1, 2, 3, 4, 5]
     async with opened(database_url, *people) as db:
         for number in range(3):
             await db.write(append, [1, 3, 4], number, OLD)
         await db.write(append, people, 9)
         steps = []
-        while not steps or steps[-1] == limit:
-            steps.append(await timelines.forget(db, before=NOW, limit=limit))
+        behind: int | None = 0
+        while behind is not None:
+            dropped, behind = await timelines.forget(db, before=NOW, behind=behind)
+            steps.append(dropped)
             for each in people:
                 state = await timelines.state(db, each)
                 assert await positions(db, each) == list(range(state.floor + 1, state.position + 1))
         assert sum(steps) == 9
+        assert max(steps) < 2 * most_dropped
         assert [await positions(db, each) for each in people] == [[4], [1], [4], [4], [1]]
 
 
@@ -198,12 +208,11 @@ async def test_forgetting_twice_at_once_while_others_write_leaves_no_gap(databas
     async with opened(database_url, *people, threads=4) as db, opened(database_url, threads=4) as other:
         for number in range(10):
             await db.write(append, people, number, OLD)
-        limits = [7, 7, 99, 99]
         done = await asyncio.gather(
-            *(timelines.forget([db, other][n % 2], before=NOW, limit=limit) for n, limit in enumerate(limits)),
+            *(timelines.forget([db, other][n % 2], before=NOW, behind=0) for n in range(4)),
             *(fill([db, other][n % 2], (1, 2), (2, 3)) for n in range(4)),
         )
-        assert sum(done[:4]) == 30
+        assert sum(dropped for dropped, _ in done[:4]) == 30
         for each in people:
             state = await timelines.state(db, each)
             assert state.floor == 10

@@ -1,12 +1,13 @@
 """People: unique by name and by look, with an empty timeline from the start."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from models import users
-from models.users import NameTaken, User
-from tests.models.storage import NOW, add_person, draft, opened, record, rows, store
+from models.users import NameTaken, Profile, User
+from tests.models.storage import NOW, add_person, opened, record, rows
 
 
 async def create(db, user_id: int, name: str, *looks: str) -> None:
@@ -28,7 +29,6 @@ async def test_a_person_is_found_by_name_and_by_id(database_url) -> None:
         alice = User(2**53 - 1, "Ålice", "ålice", "p1$hash", None)
         assert await users.by_key(db, "ålice") == alice
         assert await users.by_id(db, 2**53 - 1) == alice
-        assert await users.exists(db, "ålice")
         assert await users.names_of(db, [2**53 - 1, 5]) == {2**53 - 1: "Ålice"}
 
 
@@ -36,9 +36,7 @@ async def test_nobody_is_found_where_nobody_is(database_url) -> None:
     async with opened(database_url) as db:
         assert await users.by_key(db, "alice") is None
         assert await users.by_id(db, 1) is None
-        assert not await users.exists(db, "alice")
         assert await users.names_of(db, []) == {}
-        assert await users.head(db, 1) == 0
 
 
 @pytest.mark.parametrize(("name", "look"), [("ALICE", "other"), ("al1ce", "alice")])
@@ -65,13 +63,6 @@ async def test_a_password_is_replaced_for_one_person_only(database_url) -> None:
         assert [(await users.by_id(db, n)).password for n in (1, 2)] == ["p1$other", "p1$hash"]
 
 
-async def test_the_head_tells_how_much_has_happened(database_url) -> None:
-    async with opened(database_url, 1, 2) as db:
-        assert await users.head(db, 1) == 0
-        await store(db, draft(1, 2), draft(2, 1), draft(1, 1))
-        assert [await users.head(db, n) for n in (1, 2)] == [3, 2]
-
-
 async def test_a_name_is_data_and_never_a_statement(database_url) -> None:
     async with opened(database_url) as db:
         name = "x'); DROP TABLE users; -- %s ? \\"
@@ -79,14 +70,33 @@ async def test_a_name_is_data_and_never_a_statement(database_url) -> None:
         assert (await users.by_key(db, name)).id == 1
 
 
-async def test_flags_are_on_at_first_and_change_one_by_one(database_url) -> None:
+async def test_a_profile_begins_empty_with_everything_on_and_changes_one_by_one(database_url) -> None:
     async with opened(database_url, 1, 2) as db:
-        assert await users.flags(db, 1) == (True, True)
-        await users.set_flags(db, 1, receipts=False)
-        assert await users.flags(db, 1) == (False, True)
-        await users.set_flags(db, 1, receipts=True, presence=False)
-        assert await users.flags(db, 1) == (True, False)
-        await users.set_flags(db, 1)
-        assert await users.flags(db, 1) == (True, False)
-        assert await users.flags(db, 2) == (True, True)
-        assert await users.flags(db, 9) == (False, False)
+        fresh = Profile("person1", None, None, True, True, NOW)
+        assert await users.profile(db, 1) == fresh
+        steps: list[dict[str, str | bool | None]] = [
+            {"receipts": False},
+            {"presence": False, "receipts": True},
+            {},
+            {"display_name": "Ana 😀", "language": "pt-BR"},
+            {"language": None},
+        ]
+        known = fresh
+        for step in steps:
+            known = replace(known, **step)
+            assert await users.change_profile(db, 1, step) == known
+            assert await users.profile(db, 1) == known
+        assert await users.profile(db, 2) == replace(fresh, name="person2")
+
+
+async def test_nobody_has_no_profile(database_url) -> None:
+    async with opened(database_url) as db:
+        assert await users.profile(db, 9) is None
+        assert await users.change_profile(db, 9, {"receipts": False}) is None
+
+
+async def test_a_display_name_is_data_and_never_a_statement(database_url) -> None:
+    async with opened(database_url, 1) as db:
+        name = "x', password = 'y' -- %s ? \\"
+        assert (await users.change_profile(db, 1, {"display_name": name})).display_name == name
+        assert (await users.by_id(db, 1)).password == "p1$hash"

@@ -1,11 +1,14 @@
 """The writer: positions without gap, many messages in few commits, one row for one `client_id`."""
 
 import asyncio
+import threading
 
 import peewee
 import pytest
 from msgspec.structs import replace
 
+from models import writer as module
+from models.db import Unavailable
 from models.drafts import Missing
 from models.writer import MOST_IN_BATCH, Full, Writer
 from tests.models.storage import (
@@ -198,3 +201,25 @@ async def test_a_batch_of_the_largest_size_may_be_all_repeats(database_url) -> N
         assert [each.message_id for each in again] == [each.message_id for each in first]
         assert all(each.duplicate for each in again)
         await assert_sound(db, [1, 2])
+
+
+async def test_a_stop_that_is_given_up_tells_whoever_waits(database_url, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_IN_BATCH", 2)
+    go_on, write = threading.Event(), module._write_timed
+
+    def late(*args: object, **options: object) -> object:
+        assert go_on.wait(SECONDS)
+        return write(*args, **options)
+
+    monkeypatch.setattr(module, "_write_timed", late)
+    async with opened(database_url, 1, 2) as db:
+        writer = Writer(db)
+        writer.start()
+        waiting = [writer.add(draft(1, 2)) for _ in range(5)]
+        waiting[3].cancel()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await writer.stop()
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(each) for each in outcomes] == [Unavailable] * 3 + [asyncio.CancelledError] + [Unavailable]
+        go_on.set()

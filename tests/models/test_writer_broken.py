@@ -95,6 +95,20 @@ async def test_when_it_stays_broken_the_waiters_are_told_and_the_next_are_stored
         await assert_sound(db, [1, 2])
 
 
+async def test_what_is_not_over_in_seconds_is_told_at_once(postgres_url) -> None:
+    """A database that only reads cannot have stored it: there is nothing to wait for, and nothing to look up."""
+    async with opened(postgres_url, 1, 2) as db, writing(db) as writer:
+        await db.write_batch(execute, "SET default_transaction_read_only = on")
+        tries: list[object] = []
+        with around_commits(db.engine, lambda commit: (tries.append(1), commit())[1]):
+            with pytest.raises(Unavailable):
+                await writer.add(draft(1, 2))
+            assert tries == [1]
+            # The connection was closed with the failure; the next one may write.
+            assert (await writer.add(draft(1, 2))).positions == ((1, 1), (2, 1))
+        await assert_sound(db, [1, 2])
+
+
 async def test_a_backend_that_is_killed_while_it_commits_stores_once(postgres_url) -> None:
     async with opened(postgres_url, 1, 2) as db:
         await db.write(execute, SLOW_COMMIT)

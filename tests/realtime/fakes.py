@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 
+from realtime.codes import TOO_SLOW
 from realtime.connection import Connection
 from realtime.dialects import Dialect, Frame
 from realtime.dialects.plain import PLAIN
@@ -18,6 +19,8 @@ class FakeTransport:
         self.frames: list[bytes] = []
         self.closed: tuple[int, str] | None = None
         self.stuck = 0
+        self.unread = 0  # what was read from the peer and not yet understood
+        self.aborted = False
         self.reads = True  # whether the peer takes what is written
 
     def write(self, frame: bytes) -> None:
@@ -29,9 +32,17 @@ class FakeTransport:
     def queued(self) -> int:
         return self.stuck
 
+    def weight(self) -> int:
+        return self.stuck + self.unread
+
     def close(self, code: int, reason: str) -> None:
         assert self.closed is None, "closed twice"
         self.closed = (code, reason)
+        if code == TOO_SLOW.code:
+            self.stuck = 0
+
+    def abort(self) -> None:
+        self.aborted, self.stuck, self.unread = True, 0, 0
 
     async def drained(self) -> None:
         self.stuck = 0

@@ -1,4 +1,4 @@
-"""Limits count alike in memory and in Redis."""
+"""Limits count alike in memory, in Redis, and by leases."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.buckets import Buckets, MemoryBuckets, Rule
+from realtime.leases import Leases
 from realtime.redis_buckets import RedisBuckets
 from tests.realtime.buses import fresh_prefix
 
@@ -27,14 +28,18 @@ class Clock:
 Make = Callable[[Clock], AbstractAsyncContextManager[Buckets]]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "leases"])
 def made(request: pytest.FixtureRequest) -> Make:
     @contextlib.asynccontextmanager
     async def memory(clock: Clock) -> AsyncIterator[Buckets]:
         yield MemoryBuckets(clock)
 
-    if request.param == "memory":
-        return memory
+    @contextlib.asynccontextmanager
+    async def leases(clock: Clock) -> AsyncIterator[Buckets]:
+        yield Leases(MemoryBuckets(clock), clock)
+
+    if request.param in ("memory", "leases"):
+        return memory if request.param == "memory" else leases
     url: str = request.getfixturevalue("redis_url")
 
     @contextlib.asynccontextmanager

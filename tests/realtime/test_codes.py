@@ -13,6 +13,7 @@ def test_the_codes_are_those_of_the_contract() -> None:
         "too_big": 1009,
         "restart": 1012,
         "violation": 1008,
+        "not_text": 1007,
         "internal": 1011,
     }
 
@@ -29,5 +30,5 @@ def test_each_reason_fits_into_a_close_frame() -> None:
 
 def test_only_a_fault_of_the_client_or_its_rights_keeps_it_away() -> None:
     away = {name for name, code in CLOSE_CODES.items() if code.reconnect is Reconnect.NO}
-    assert away == {"forbidden", "too_big", "violation"}
+    assert away == {"forbidden", "too_big", "violation", "not_text"}
     assert CLOSE_CODES["unauthenticated"].reconnect is Reconnect.AFTER_NEW_TOKEN

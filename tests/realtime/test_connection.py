@@ -1,5 +1,7 @@
 """A connection gives each position once, in order around a hold, and never more than its bound."""
 
+import pytest
+
 from realtime.codes import TOO_SLOW, UNAUTHENTICATED
 from tests.realtime.fakes import connection
 
@@ -95,6 +97,23 @@ def test_a_flood_of_repeats_while_held_costs_no_room() -> None:
     assert socket.closed is None
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_what_has_no_position_is_dropped_first_and_nothing_else(held: bool) -> None:
+    link, socket = connection(max_queued_bytes=80)
+    socket.reads = False
+    if held:
+        link.hold()
+    assert link.offer(b"0123456789", 1)
+    assert link.offer(b"typing")
+    assert not link.offer(b"typing")
+    assert link.offer(b"0123456789", 2)
+    assert link.give(b"an answer")
+    assert socket.closed is None
+    link.release()
+    socket.stuck = 0
+    assert link.offer(b"typing")
+
+
 def test_one_frame_larger_than_the_bound_reaches_a_reader_who_keeps_up() -> None:
     link, socket = connection(max_queued_bytes=10)
     assert link.offer(b"x" * 100, 1)
@@ -111,3 +130,22 @@ def test_a_connection_is_closed_once() -> None:
     assert not link.offer(b"a", 1)
     link.release()
     assert socket.frames == []
+
+
+def test_what_is_in_memory_is_counted_in_both_directions_and_while_it_is_held() -> None:
+    link, socket = connection(max_queued_bytes=100)
+    socket.stuck, socket.unread = 30, 500
+    link.hold()
+    link.offer(b"x" * 15, 1)
+    assert (link.queued(), link.weight()) == (45, 545)
+
+
+def test_it_is_crowded_when_half_of_the_bound_waits() -> None:
+    link, socket = connection(max_queued_bytes=100)
+    socket.reads = False
+    link.give(b"x" * 50)
+    assert not link.is_crowded
+    link.give(b"x")
+    assert link.is_crowded
+    link.close(TOO_SLOW)
+    assert not link.is_crowded

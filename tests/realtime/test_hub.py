@@ -1,11 +1,13 @@
 """The hub gives every connection of a user each event, whatever the others do."""
 
+import asyncio
 import json
 import logging
 
 import pytest
 
 from realtime.codes import INTERNAL, TOO_SLOW, UNAUTHENTICATED
+from realtime.dialects.v1 import V1_DIALECT
 from realtime.events import SessionEnded
 from realtime.hub import Hub
 from tests.realtime.fakes import BrokenTransport, CountingDialect, connection, said
@@ -155,17 +157,20 @@ def test_connections_may_leave_while_others_are_delivered_to() -> None:
     assert hub.size == 0
 
 
-def test_when_too_much_waits_for_all_together_the_slowest_go_first() -> None:
+async def test_a_beat_tells_everybody_how_far_it_goes_and_lets_the_others_in_between() -> None:
     hub = Hub()
-    sockets = []
-    for stuck in (0, 700, 100, 900):
-        link, socket = connection(max_queued_bytes=1000)
-        socket.stuck = stuck
+    links = [connection(user_id=number, dialect=V1_DIALECT) for number in range(1000)]
+    for link, _ in links:
         hub.join(link)
-        sockets.append(socket)
-    assert hub.relieve(2000) == 0
-    assert hub.relieve(1000) == 1
-    assert [socket.closed is not None for socket in sockets] == [False, False, False, True]
-    assert hub.relieve(1000) == 0  # what was closed is counted no more
-    assert hub.relieve(0) == 2
-    assert sockets[0].closed is None
+        link.given.begin(7)
+    plain, plain_socket = connection(user_id=7)
+    hub.join(plain)
+    plain.given.begin(7)
+    turns = 0
+    beating = asyncio.ensure_future(hub.beat())
+    while not beating.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns >= 10
+    assert {tuple(socket.frames) for _, socket in links} == {(b'{"type":"heartbeat","position":7}',)}
+    assert plain_socket.frames == []

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.events import MessageSent, weight
+from realtime.events import MessageSent, Presence, SessionEnded, Typing, weight
 from realtime.outbox import Outbox, Outgoing
 from tests.realtime.fakes import said
 
@@ -39,6 +39,18 @@ def test_over_the_bound_the_oldest_go_and_are_counted() -> None:
         outbox.put([(1, number)], said(str(number)))
     assert outbox.overflowed == 2
     assert _contents(outbox.take(9, 1 << 20)) == ["2", "3", "4"]
+
+
+def test_what_passes_is_the_first_not_to_be_sent() -> None:
+    outbox = Outbox(40 * ONE)
+    for _ in range(9):
+        outbox.put([(1, None)], Typing("alice"))
+    assert len(outbox) == 4
+    outbox.put([(number, None) for number in range(50)], Presence("alice", online=True))
+    outbox.put([(1, None)], SessionEnded(1, None, "logout"))
+    outbox.put([(1, 1)], said("0"))
+    assert [type(out.event) for out in outbox.take(99, 1 << 20)] == [*[Typing] * 4, SessionEnded, MessageSent]
+    assert (outbox.overflowed, outbox.size) == (6, 0)
 
 
 def test_what_is_given_back_is_the_oldest() -> None:

@@ -54,8 +54,17 @@ class Sample(msgspec.Struct, forbid_unknown_fields=True):
         ('{"\\udfff": 1}', "a string holds half a surrogate pair"),
         ('{"a": ["\\u0000"]}', "a string holds NUL"),
         ('{"\\u0000": 1}', "a string holds NUL"),
-        ("[" * 100_000, "nested too deeply"),
-        ('{"a":' * 100_000, "nested too deeply"),
+        ("[" * 2900, "nested too deeply"),
+        ('{"a":' * 1400, "nested too deeply"),
+        ("[" * 100_000, "too many values"),
+        ('{"a":' * 100_000, "too many values"),
+        ('{"a": [' + "1," * 3000 + "1]}", "too many values"),
+        ('{"a": [' + "{}," * 1500 + "1]}", "too many values"),
+        ('["' + '","' * 1500 + '"]', "too many values"),
+        ('"' + '","' * 100_000, "too many values"),
+        ('"a"' * 100_000, "too many values"),
+        ('{"a": "' + '\\",' * 80_000, "not valid JSON"),
+        ("," * 1001 + '"' + "\\" * 200_000, "not valid JSON"),
         ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "nested too deeply"),
         ("\ud800", "not valid UTF-8"),
     ],
@@ -64,6 +73,17 @@ def test_what_has_two_readings_or_none_is_refused(text: str, detail: str) -> Non
     with pytest.raises(Malformed) as refused:
         load(text)
     assert refused.value.detail == detail
+
+
+@pytest.mark.parametrize("signs", [",", "[{,", '\\"', '\\"[', "\\\\", "\\\\,"])
+def test_signs_within_a_text_are_no_values(signs: str) -> None:
+    text = '{"a": "' + signs * 50_000 + '", "b": [' + "1," * 2000 + "1]}"
+    assert load(text) == json.loads(text)
+
+
+def test_as_many_values_as_a_request_may_need_are_taken() -> None:
+    for value in ([1] * 2990, [{"a": 1}] * 700, {str(n): n for n in range(1400)}, ["x"] * 1490):
+        assert load(json.dumps({"a": value})) == {"a": value}
 
 
 def test_a_key_given_twice_is_refused_and_named() -> None:

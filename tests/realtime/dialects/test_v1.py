@@ -37,6 +37,7 @@ from realtime.events import (
     Receipt,
     SessionEnded,
     Typing,
+    Unknown,
 )
 
 CLIENT_ID = "8d8ac610-566d-4ef0-9c22-186b2a5ed793"
@@ -89,6 +90,7 @@ TOLD: list[tuple[Event, dict[str, object]]] = [
         Receipt("read", "bob", "bob", 7),
         {"type": "receipt", "position": 9, "kind": "read", "by": "bob", "peer": "bob", "up_to": 7},
     ),
+    (Unknown(), {"type": "unknown", "position": 9}),
 ]
 
 

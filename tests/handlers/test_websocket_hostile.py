@@ -1,0 +1,120 @@
+"""A hundred thousand hostile frames: no trace in the log, nothing left in memory, and neighbours hear everything."""
+
+import asyncio
+import gc
+import re
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import psutil
+import pytest
+
+from actions import presence
+from handlers.line import Line
+from handlers.wire import Wire
+from realtime.connection import Connection
+from tests.handlers.hostile import attack
+from tests.handlers.inside import running_door
+from tests.handlers.raw import PATIENCE_SECONDS, Person, raw_socket
+from tests.instances import Instance
+from tests.programs import free_port
+from tests.talk import talking
+
+FRAMES, ATTACKERS, WARM_UP = 100_000, 4, 10_000
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[tuple[Instance, int]]:
+    """An instance, and the port of its metrics."""
+    port = free_port()
+    settings = {"RECADO_METRICS_PORT": str(port), "RECADO_AUTH_ACCESS_MINUTES": "60"}
+    with Instance(tmp_path, settings=settings) as running:
+        yield running, port
+
+
+@contextmanager
+def neighbours(instance: Instance) -> Iterator[None]:
+    """Two people who talk as long as the block lasts; at its end both have heard everything, in order."""
+    anna, ben = (Person(name, instance.join(name)) for name in ("anna", "ben"))
+    over, said = threading.Event(), []
+
+    def talk() -> None:
+        with raw_socket(instance, anna.token) as speaker, raw_socket(instance, ben.token) as listener:
+            while not over.is_set() or len(said) < 10:
+                said.append(str(len(said)))
+                speaker.say({"recipient": "ben", "content": said[-1]})
+                assert speaker.hear()["message"] == said[-1]
+                assert listener.hear()["message"] == said[-1]
+                over.wait(0.02)
+
+    with ThreadPoolExecutor(1) as one:
+        talking_on = one.submit(talk)
+        try:
+            yield
+        finally:
+            over.set()
+        talking_on.result()
+
+
+def sockets_of(port: int) -> int:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_SECONDS) as answer:
+        found = re.search(rb"^recado_sockets (\d+)", answer.read(), re.MULTILINE)
+    assert found is not None
+    return int(found[1])
+
+
+def until_alone(port: int) -> None:
+    """Wait until no socket is left."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while sockets_of(port):
+        assert time.monotonic() < deadline, "sockets are left"
+        time.sleep(0.02)  # nobody tells when the last one goes
+
+
+def test_a_hundred_thousand_hostile_frames_do_no_harm(watched: tuple[Instance, int]) -> None:
+    instance, port = watched
+    assert instance.process is not None
+    process = psutil.Process(instance.process.pid)
+    attackers = [Person(f"mallory{n}", instance.join(f"mallory{n}")) for n in range(ATTACKERS)]
+
+    def attacks(count: int, seed: int) -> int:
+        with ThreadPoolExecutor(ATTACKERS) as crowd:
+            share = count // ATTACKERS
+            return sum(crowd.map(lambda n: attack(instance, attackers[n], seed + n, share), range(ATTACKERS)))
+
+    attacks(WARM_UP, 1)
+    until_alone(port)
+    memory, files = process.memory_info().rss, process.num_fds()
+    with neighbours(instance):
+        assert attacks(FRAMES - WARM_UP, 100) > 100  # many were closed, and came again
+    until_alone(port)
+    assert process.memory_info().rss - memory < 24 << 20
+    assert process.num_fds() <= files + 2
+    told = [line for line in instance.log().splitlines() if '"level":"info"' not in line.replace(" ", "")]
+    assert [line for line in told if not line.startswith("Recado is at")] == []
+
+
+async def test_of_hostile_sockets_nothing_is_left_in_memory(sqlite_url: str) -> None:
+    async with running_door(sqlite_url) as inside:
+        mallory = Person("mallory", await inside.join("mallory"))
+        assert await asyncio.to_thread(attack, inside, mallory, 7, 100) > 0
+        await inside.pulse.until(0)
+        tasks = len(asyncio.all_tasks())
+        assert await asyncio.to_thread(attack, inside, mallory, 8, 5000) > 5
+        await inside.pulse.until(0)
+        async with talking(inside.socket_url, mallory.token) as talk:  # it goes on
+            await talk.say({"recipient": "mallory", "content": "hi"})
+            assert (await talk.hear())["message"] == "hi"
+        await inside.pulse.until(0)
+        await presence.turn(inside.app)  # it forgets who came
+        for task in tuple(inside.app.background):
+            await task
+        assert len(asyncio.all_tasks()) <= tasks
+        assert (inside.app.hub.size, inside.app.attached, inside.app.filling) == (0, set(), set())
+        gc.collect()
+        assert [each for each in gc.get_objects() if isinstance(each, Wire | Line | Connection)] == []
