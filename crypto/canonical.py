@@ -63,6 +63,7 @@ def is_spelled_as_fernet(token: bytes) -> bool:
     last = len(token) - len(padding)
     return (
         len(token) >= _SHORTEST_FERNET
+        and len(token) % 4 == 0
         and padding in _LAST_BEFORE
         and token.endswith(padding)
         and token[last - 1] in _LAST_BEFORE[padding]

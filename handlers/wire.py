@@ -22,8 +22,9 @@ from realtime import codes
 log = logging.getLogger("recado.socket")
 
 MOST_PER_TURN = 16
-# Between two turns of one client. Without it one who always has more would keep the loop busy without a pause, and
-# the threads beside it, which commit what others said, would wait for each bit of Python (the GIL).
+# After so many turns without a pause, a pause. Without it one who always has more would keep the loop busy for ever,
+# and the threads beside it, which commit what others said, would wait for each bit of Python (the GIL).
+TURNS_TO_BREATHE = 4
 BREATH_SECONDS = 0.001
 # A long message counts once more for each so many bytes.
 LONG = 16_384
@@ -156,7 +157,7 @@ class Wire(Outlet):
 
     async def _read(self) -> None:
         """Handle what was read, message by message; after so many, the others go first."""
-        turn = 0
+        turn = turns = 0
         try:
             while not self._deaf and (message := self.frames.next()) is not None:
                 opcode, payload = message
@@ -165,8 +166,8 @@ class Wire(Outlet):
                     break
                 turn += weight
                 if turn >= MOST_PER_TURN:
-                    turn = 0
-                    await asyncio.sleep(BREATH_SECONDS)
+                    turn, turns = 0, turns + 1
+                    await asyncio.sleep(0 if turns % TURNS_TO_BREATHE else BREATH_SECONDS)
         except Broken as broken:
             self._break_off(broken.code)
         except Exception as error:  # noqa: BLE001 - a fault of ours, that must not go on for ever

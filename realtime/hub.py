@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from realtime.backlog import UNBOUNDED, Backlog
 from realtime.codes import INTERNAL, UNAUTHENTICATED, CloseCode
-from realtime.connection import Connection, uncounted
+from realtime.connection import Connection
 from realtime.dialects import Dialect
 from realtime.events import Event, SessionEnded
 
@@ -48,7 +48,6 @@ class Hub:
         if connection not in present:
             return False
         self.size -= 1
-        connection.count = uncounted
         if len(present) == 1:
             del self._by_user[connection.user_id]
             return True

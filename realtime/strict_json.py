@@ -36,7 +36,7 @@ _PLACE = re.compile(r" - at `(?:key in )?\$\.?(.*?)`$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`$")
 # One part more than there may be. It stops there, and looks at each character once, whatever the text.
-_TOO_MANY = re.compile(r'(?:[^",\[{]*+(?:"(?:[^"\\]++|\\.?+)*+"?+|[,\[{])){%d}' % (MAX_PARTS + 1), re.DOTALL)
+_TOO_MANY = re.compile(rf'(?:[^",\[{{]*+(?:"(?:[^"\\]++|\\.?+)*+"?+|[,\[{{])){{{MAX_PARTS + 1}}}', re.DOTALL)
 _KINDS = re.compile(r"`([a-z| ]+)`")
 
 

@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto.canonical import canonical, from_text, open_fernet, to_text
+from crypto.canonical import canonical, from_text, is_spelled_as_fernet, open_fernet, to_text
 from crypto.errors import Tampered
 
 FERNET = Fernet(Fernet.generate_key())
@@ -108,3 +108,10 @@ def test_foreign_bytes_are_refused_and_never_anything_else(junk: bytes) -> None:
     for token in (junk, urlsafe_b64encode(b"\x80" + junk)):
         with pytest.raises(Tampered):
             open_fernet(FERNET, token)
+
+
+@pytest.mark.parametrize("last", b"AQgw")
+def test_a_token_with_more_padding_than_it_needs_is_spelled_wrong(last: int) -> None:
+    token = b"A" * 98 + bytes((last,)) + b"="
+    assert is_spelled_as_fernet(token)
+    assert not is_spelled_as_fernet(token + b"=")

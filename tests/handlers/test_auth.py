@@ -369,4 +369,4 @@ def test_no_one_is_signed_in_by_nothing(server: Instance) -> None:
             reply = ask(server, operation.method, path, [JSON] if body else [], body)
             assert (reply.status, reply.json["code"]) == (401, "unauthenticated"), name
         else:
-            assert operation.path in OPEN | {"/livez", "/readyz", "/api/openapi.json"}, name
+            assert operation.path in OPEN | {"/livez", "/readyz", "/api/openapi.json", "/api/asyncapi.json"}, name

@@ -191,8 +191,9 @@ def test_what_waits_is_counted_and_let_go() -> None:
     frames, one = Frames(MOST), masked(b"x" * 94)
     frames.feed(one * 10 + one[:50])
     assert (frames.waiting, frames.count(5), frames.count(99)) == (1050, 5, 10)
-    for _ in range(10):
+    for left in range(9, -1, -1):
         assert frames.next() is not None
+        assert frames.count(99) == left
     assert frames.next() is None
     assert (frames.waiting, frames.kept, frames.count(99)) == (50, 50, 0)
     frames.feed(one[50:])
@@ -212,6 +213,8 @@ def test_what_is_too_large_is_not_kept() -> None:
     frames.feed(head[:2000])
     assert frames.next() is None
     assert frames.kept == 0
+    frames.feed(head[2000:] + masked(b"x") * 3)
+    assert frames.count(99) == 3  # behind what will be skipped
 
 
 def test_a_frame_that_comes_byte_by_byte_costs_no_more_memory_than_one_that_comes_whole() -> None:

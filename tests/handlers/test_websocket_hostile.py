@@ -91,7 +91,7 @@ def test_a_hundred_thousand_hostile_frames_do_no_harm(watched: tuple[Instance, i
     until_alone(port)
     memory, files = process.memory_info().rss, process.num_fds()
     with neighbours(instance):
-        assert attacks(FRAMES - WARM_UP, 100) > 100  # many were closed, and came again
+        assert attacks(FRAMES - WARM_UP, 100) > ATTACKERS  # they were closed, and came again
     until_alone(port)
     assert process.memory_info().rss - memory < 24 << 20
     assert process.num_fds() <= files + 2
@@ -105,7 +105,7 @@ async def test_of_hostile_sockets_nothing_is_left_in_memory(sqlite_url: str) -> 
         assert await asyncio.to_thread(attack, inside, mallory, 7, 100) > 0
         await inside.pulse.until(0)
         tasks = len(asyncio.all_tasks())
-        assert await asyncio.to_thread(attack, inside, mallory, 8, 5000) > 5
+        assert await asyncio.to_thread(attack, inside, mallory, 8, 5000) > 1
         await inside.pulse.until(0)
         async with talking(inside.socket_url, mallory.token) as talk:  # it goes on
             await talk.say({"recipient": "mallory", "content": "hi"})

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from handlers.framing import FAR
 from realtime.dialects.v1 import FRAMES
 from tests.handlers import corpus
 from tests.handlers.raw import BINARY, Person, RawSocket, raw_socket, rows
@@ -250,3 +251,12 @@ def test_edits_and_deletions_after_the_deletion_find_nothing(stage: Stage) -> No
             line.say({"type": kind, "id": number, "ref": kind} | more)
             answer = line.hear()
             assert (answer["code"], answer["ref"]) == ("not_found", kind)
+
+
+def test_a_frame_over_the_bound_is_told_and_the_next_one_is_understood(stage: Stage, frame_limit: int) -> None:
+    for size in (frame_limit + 1, frame_limit * FAR):
+        stage.line.say(" " * size)
+        answer = stage.line.hear()
+        assert (answer["type"], answer["code"]) == ("error", "too_large")
+    stage.line.say(json.dumps({"type": "ping", "ref": "p"}).ljust(frame_limit))
+    assert stage.line.hear() == {"type": "pong", "position": 2, "ref": "p"}

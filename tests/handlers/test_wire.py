@@ -8,7 +8,7 @@ import pytest
 
 from handlers.framing import BINARY, CLOSE, FAR, PING, PONG, TEXT, Frames, close_frame, framed
 from handlers.pace import WRONG_COST, Allowance
-from handlers.wire import LONG, MOST_PER_TURN, MOST_UNREAD, Wire
+from handlers.wire import LONG, MOST_PER_TURN, MOST_UNREAD, TURNS_TO_BREATHE, Wire
 from realtime.codes import INTERNAL, NOT_TEXT, TOO_BIG, TOO_MANY, UNAUTHENTICATED, VIOLATION, CloseCode
 from tests.handlers.raw import Person, raw_socket
 from tests.handlers.raw import frame as client_frame
@@ -35,8 +35,10 @@ async def test_messages_are_heard_one_after_the_other_and_the_others_go_first_af
     wire, _, ear = opened()
     wire.data_received(b"".join(client_frame(b"%d" % n) for n in range(100)))
     assert ear.heard == []
-    await turns()
+    await turns(1)
     assert len(ear.heard) == MOST_PER_TURN
+    await turns()
+    assert len(ear.heard) == MOST_PER_TURN * TURNS_TO_BREATHE  # and not even these keep the loop busy for ever
     await read(wire)
     assert ear.heard == [str(n) for n in range(100)]
 
@@ -44,7 +46,7 @@ async def test_messages_are_heard_one_after_the_other_and_the_others_go_first_af
 async def test_a_long_message_takes_more_of_a_turn_and_of_the_allowance() -> None:
     wire, _, ear = opened(most=300_000)
     wire.data_received(client_frame(b"x" * LONG * MOST_PER_TURN) * 3)
-    await turns()
+    await turns(1)
     assert len(ear.heard) == 1
     await read(wire)
     assert len(ear.heard) == 3
