@@ -1,0 +1,78 @@
+"""The proof can fail: each of these breakages of the server, or of a client, is found by it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import Phase
+
+from actions import events, listen, repair
+from actions.app import App
+from models import batch, receipts, timelines
+from realtime.connection import Connection
+from realtime.events import Edited
+from realtime.positions import Given
+from tests.properties.air import AirBus
+from tests.properties.device import Device
+from tests.properties.storms import storm
+
+__all__ = ["storm"]
+
+add, release, take = Given.add, Connection.release, events.after
+
+
+def add_what_is_highest(given: Given, position: int) -> bool:
+    return position > max(given._above, default=0) and add(given, position)
+
+
+def release_twice(connection: Connection) -> None:
+    for frame, _ in connection._held or ():
+        connection.transport.write(frame)
+    release(connection)
+
+
+async def repair_nothing(app: App) -> None: ...
+
+
+def tell_edited_without_position(app: App, entries: Any, message: Any) -> None:
+    app.bus.publish([(entry.user_id, None) for entry in entries], Edited(message))
+
+
+async def skip_one(app: App, user_id: int, *, position: int, limit: int) -> Any:
+    return (await take(app, user_id, position=position, limit=limit))[1:]
+
+
+async def join_later(bus: AirBus, user_id: int) -> bool:
+    bus._wanted[user_id] += 1
+    asyncio.ensure_future(bus._desk.ask("subscribe", lambda: bus._subscribe(user_id)))  # noqa: RUF006 - the desk holds it
+    return True
+
+
+DAMAGES: dict[str, tuple[Any, str, Any]] = {
+    "live events below the highest seen are dropped": (Given, "add", add_what_is_highest),
+    "the log is read before the bus is joined": (AirBus, "join", join_later),
+    "what was held is given though the log has told it": (Connection, "release", release_twice),
+    "the sweep repairs nothing": (repair, "repair", repair_nothing),
+    "a repeat is not known": (batch, "_existing", lambda *_: {}),
+    "an edit has no position": (events, "tell_edited", tell_edited_without_position),
+    "the log leaves one out": (events, "after", skip_one),
+    "who waits does not wake": (listen.Ear, "write", lambda *_: None),
+    "receipts go back": (receipts, "ADVANCE_READ", receipts.ADVANCE_READ.replace("read_up_to < %s", "%s > 0")),
+    "more is forgotten than is gone": (
+        timelines,
+        "RAISE_FLOOR",
+        timelines.RAISE_FLOOR.replace("floor = %s", "floor = %s + 1"),
+    ),
+    "a client takes what comes last for the newest": (Device, "_knows_better", lambda *_: False),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_breakage_is_found(
+    sqlite_url: str, storm: Callable[..., None], damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, name, broken = DAMAGES[damage]
+    monkeypatch.setattr(where, name, broken)
+    with pytest.raises(AssertionError):
+        storm(sqlite_url, phases=[Phase.generate])
