@@ -23,6 +23,7 @@ class Heads:
         self._wanted.add(user_id)
         if self._next is None:
             self._next = asyncio.create_task(self._once(), name="heads")
+            self._next.add_done_callback(_look_at)
         # Whoever goes away takes nothing from the others.
         return (await asyncio.shield(self._next)).get(user_id, 0)
 
@@ -30,3 +31,9 @@ class Heads:
         async with self._turn:
             wanted, self._wanted, self._next = sorted(self._wanted), set(), None
             return await self._ask(wanted)
+
+
+def _look_at(answered: "asyncio.Task[dict[int, int]]") -> None:
+    """All who asked may have gone meanwhile: a failure that nobody hears of is no error of ours."""
+    if not answered.cancelled():
+        answered.exception()

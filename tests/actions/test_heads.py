@@ -1,6 +1,7 @@
 """Many who ask how far their logs go are few questions to the database, and each gets what is true after they asked."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 
 import pytest
@@ -77,3 +78,20 @@ async def test_an_instance_asks_its_database(database_url: str) -> None:
         await say(app, alice, "bob", "hi")
         await say(app, alice, "alice", "note")
         assert await asyncio.gather(*(app.heads.of(each) for each in (alice.user_id, bob.user_id, 1))) == [2, 1, 0]
+
+
+async def test_a_failure_after_all_who_asked_have_gone_is_nobodys_error() -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    slow = Slow()
+    heads = Heads(slow.ask)
+    gone = asyncio.create_task(heads.of(1))
+    await slow.asked.wait()
+    gone.cancel()
+    await asyncio.wait([gone])
+    slow.answers.put_nowait(Unavailable("away"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    del heads
+    gc.collect()
+    assert told == []

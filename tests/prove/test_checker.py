@@ -80,7 +80,7 @@ def test_every_rule_has_a_damage_or_a_test_of_its_own() -> None:
 
 
 def test_the_page_on_reliability_names_every_rule_fault_and_broken_server() -> None:
-    page = (ROOT / "docs" / "reliability.md").read_text()
+    page = (ROOT / "docs" / "reliability.md").read_text().partition("## 7. Figures")[0]
     rows = [line.split("|")[1].strip().strip("`") for line in page.splitlines() if line.startswith("| ")]
     broken = [path.stem for path in (ROOT / "tests" / "prove" / "broken").glob("[a-z]*.py")]
     for name in (*RULES, *BY_NAME, *broken):
