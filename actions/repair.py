@@ -16,6 +16,9 @@ from realtime.connection import Connection
 PAGE = 200
 LOOK_SECONDS = 1.0
 FILL_SECONDS = 1.0
+# What has been committed is told a moment later: whoever looks in between would bring it twice to its sender, once as
+# an event of the log and once as the answer.
+SETTLE_SECONDS = 0.2
 
 
 async def fill(app: App, connection: Connection) -> int:
@@ -68,7 +71,7 @@ async def repair(app: App) -> None:
         head = heads.get(connection.user_id, 0)
         connection.head = max(connection.head, head)
         if upto is not None and upto < head:
-            missing.append(app.begin(_mend(app, connection)))
+            missing.append(app.begin(_mend(app, connection, head)))
     if missing:
         await asyncio.wait(missing, timeout=FILL_SECONDS)
 
@@ -85,11 +88,21 @@ async def head_of(app: App, connection: Connection) -> int:
         pass
     upto = connection.given.upto
     if upto is not None and upto < connection.head:
-        app.spawn(_mend(app, connection))
+        app.spawn(_mend(app, connection, connection.head))
     return max(connection.head, upto or 0)
 
 
-async def _mend(app: App, connection: Connection) -> None:
+async def settle() -> None:
+    """Let what has just been committed be told."""
+    await asyncio.sleep(SETTLE_SECONDS)
+
+
+async def _mend(app: App, connection: Connection, head: int) -> None:
+    """Fill what was missing up to `head`, if it is missing still when all has settled."""
+    await settle()
+    upto = connection.given.upto
+    if upto is None or upto >= head:
+        return
     filled = await fill(app, connection)
     app.repaired += filled  # in one step: others mend meanwhile
 

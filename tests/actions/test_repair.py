@@ -353,3 +353,28 @@ async def test_a_reader_that_does_not_keep_up_holds_up_nobody_else(
         peer.takes.set()
         await settled(app)
         assert (told(slow), app.repaired) == ([1, 2], 4)
+
+
+async def test_what_is_just_being_told_is_not_brought_from_the_log(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep between a commit and its publishing: the sender hears of the message once, by the answer."""
+    looked, told_now = asyncio.Event(), asyncio.Event()
+
+    async def settle() -> None:
+        looked.set()
+        await told_now.wait()
+
+    monkeypatch.setattr(repair, "settle", settle)
+    async with running_app(sqlite_url) as app:
+        alice = await join(app, "alice")
+        await join(app, "bob")
+        sender = await live(app, alice, v1_of(alice))
+        DeafBus(app)  # told below
+        await say(app, alice, "bob", "hi")
+        sweeping = app.begin(repair.repair(app))
+        await looked.wait()
+        sender.answer(b'{"type": "sent", "position": 1}', 1)
+        told_now.set()
+        await sweeping
+        assert [frame["type"] for frame in frames(sender)] == ["sent"]

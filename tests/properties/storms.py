@@ -38,6 +38,7 @@ def storm(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     for room in (accounts, sessions, conversation_keys):
         monkeypatch.setattr(room, "new_id", lambda: next(ids))
     monkeypatch.setattr(repair, "PAGE", 3)
+    monkeypatch.setattr(repair, "SETTLE_SECONDS", 0)
     return _run
 
 
