@@ -9,6 +9,7 @@ does, seconds after a goodbye nothing of it is left.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -52,7 +53,10 @@ class Hearer(Protocol):
 class Wire(Outlet):
     """One socket: a `Transport` (realtime.connection). Before the upgrade it drops what it is given."""
 
-    __slots__ = ("_count", "_deaf", "_ending", "_hearer", "_pace", "_reading", "frames", "turn", "unanswered")
+    __slots__ = (
+        *("_count", "_deaf", "_ending", "_flooded", "_hearer", "_pace", "_reading"),
+        *("frames", "turn", "unanswered"),
+    )
 
     def __init__(self, hearer: Hearer, frames: Frames, pace: Pace | None, count: Callable[[int], None]) -> None:
         super().__init__()
@@ -63,7 +67,8 @@ class Wire(Outlet):
         self._pace = pace
         self._count = count  # told of every byte that was read
         self._reading: asyncio.Task[None] | None = None
-        self._deaf = False  # nothing that comes now can be understood, or matters
+        self._deaf = False  # nothing that comes now can be understood, or matters; it is dropped
+        self._flooded = False  # it is not even read any more
         self._ending: asyncio.TimerHandle | None = None
 
     # A transport.
@@ -83,10 +88,11 @@ class Wire(Outlet):
             self._drop()
             self.frames.clear()
         last, self._out, self._out_bytes = self._out or [], None, 0
+        self._hurry()
         self._transport.write(b"".join((*last, close_frame(code, reason))))
         if self._deaf:
-            self._transport.write_eof()  # the peer reads our reason, and then the end
-        self._hurry()
+            with contextlib.suppress(OSError):  # asyncio, unlike uvloop, tells that the peer is gone
+                self._transport.write_eof()  # the peer reads our reason, and then the end
 
     def abort(self) -> None:
         """Cut the peer off, and forget what waits for it."""
@@ -177,8 +183,8 @@ class Wire(Outlet):
             self._reading = None
         if self._transport is None:
             self._leave()
-        elif not self._deaf:
-            self._transport.resume_reading()
+        elif not self._flooded:
+            self._transport.resume_reading()  # if only to see the end of one who is not heard any more
 
     async def _take(self, opcode: int, payload: str | bytes | None, weight: int) -> bool:
         """Handle one message; whether the next one may be taken."""
@@ -225,7 +231,8 @@ class Wire(Outlet):
         self._deaf = True
         self.end(code)
         if code is codes.TOO_MANY and self._transport is not None:
-            self._transport.pause_reading()  # not even to drop it
+            self._flooded = True
+            self._transport.pause_reading()
 
     # The end.
 

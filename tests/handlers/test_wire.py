@@ -9,7 +9,7 @@ import pytest
 from handlers.framing import BINARY, CLOSE, FAR, PING, PONG, TEXT, Frames, close_frame, framed
 from handlers.pace import WRONG_COST, Allowance
 from handlers.wire import LONG, MOST_PER_TURN, MOST_UNREAD, TURNS_TO_BREATHE, Wire
-from realtime.codes import INTERNAL, NOT_TEXT, TOO_BIG, TOO_MANY, UNAUTHENTICATED, VIOLATION, CloseCode
+from realtime.codes import INTERNAL, NOT_TEXT, TOO_BIG, TOO_MANY, TOO_SLOW, UNAUTHENTICATED, VIOLATION, CloseCode
 from tests.handlers.raw import Person, raw_socket
 from tests.handlers.raw import frame as client_frame
 from tests.handlers.wires import Ear, Stream, opened, read, turns
@@ -117,6 +117,31 @@ async def test_a_fault_of_ours_ends_it_and_is_logged_without_what_was_said(caplo
     assert stream.written == [close_frame(INTERNAL.code, INTERNAL.reason)]
     assert "unexpected error" in caplog.text
     assert "sesame" not in caplog.text
+
+
+async def test_one_that_has_hung_up_in_the_middle_of_its_fault_is_cut_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.wire.CLOSE_SECONDS", 0.001)
+    wire, stream, _ = opened()
+    stream.gone = True
+    wire.data_received(client_frame(b"", 3))
+    await read(wire)
+    await stream.aborted.wait()
+    assert stream.ended == ["eof", "abort"]
+
+
+@pytest.mark.parametrize("how", ["broken", "too slow"])
+async def test_whoever_is_not_heard_any_more_is_still_read_so_that_its_end_is_seen(how: str) -> None:
+    wire, stream, ear = opened(most=100_000)
+    ear.gate = asyncio.Event()
+    wire.data_received(client_frame(b"x" * 50_000) * 3 + client_frame(b"", 3))
+    await turns()
+    assert not stream.reads
+    if how == "too slow":
+        wire.close(TOO_SLOW.code, TOO_SLOW.reason)
+    ear.gate.set()
+    await read(wire)
+    wire.data_received(client_frame(b"x" * 50_000) * 3)
+    assert (stream.ended, stream.reads, wire.weight()) == (["eof"], True, 0)
 
 
 # The allowance.

@@ -21,6 +21,7 @@ class Stream(asyncio.Transport):
         self.takes = True
         self.paused = False
         self.reads = True
+        self.gone = False  # it has hung up, and we have not heard of it yet
         self.ended: list[str] = []
         self.broken_off = asyncio.Event()
         self.aborted = asyncio.Event()
@@ -54,6 +55,8 @@ class Stream(asyncio.Transport):
 
     def write_eof(self) -> None:
         self.ended.append("eof")
+        if self.gone:
+            raise OSError(107, "Transport endpoint is not connected")
         self.broken_off.set()
 
     def close(self) -> None:
