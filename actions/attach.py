@@ -40,7 +40,8 @@ async def _attach(app: App, caller: Caller, connection: Connection) -> None:
     session = await models.sessions.by_id(app.db, caller.session_id)
     if session is None or not session.is_alive(app.clock()):
         raise Unauthenticated("Sign in again.")
-    presence.come(app, connection)
+    if connection in app.attached:  # else it has gone meanwhile
+        presence.come(app, connection)
 
 
 def go_live(app: App, connection: Connection) -> None:
