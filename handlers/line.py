@@ -138,7 +138,11 @@ class Line:
             frame.ref,
         )
         connection.give(V1_DIALECT.answer(welcome))
-        await recover(app, connection, standing, frame.position)
+        try:
+            await recover(app, connection, standing, frame.position)
+        except Exception:
+            self.close(codes.INTERNAL)  # the welcome has promised what cannot be kept here: they come back, and resume
+            raise
         self.talk = Talk(app, caller, connection)
         self.talk.renewed = self._keep_open
         self._keep_open()

@@ -249,6 +249,24 @@ async def test_a_hello_that_could_not_be_answered_may_be_said_again_in_time(
         made.gone()
 
 
+async def test_whoever_was_welcomed_and_cannot_be_told_what_they_missed_comes_back(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(sqlite_url) as app:
+
+        async def fail(*_: Any, **__: Any) -> Any:
+            raise Unavailable("gone")
+
+        monkeypatch.setattr(line, "recover", fail)
+        made, wire = line_of(app, V1_DIALECT)
+        await made.attach(await join(app, "alice"))
+        made.opened()
+        await made.hear(json.dumps({"type": "hello", "position": 0}))
+        assert [told["type"] for told in wire.told] == ["welcome"]
+        assert wire.codes == [1011]
+        made.gone()
+
+
 async def test_a_socket_goes_a_little_after_its_token_unless_a_new_one_is_shown(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
