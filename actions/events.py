@@ -4,7 +4,6 @@ A message that was deleted or has expired since comes as that, never with its te
 comes as something unknown: a position is never left out.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,11 +11,12 @@ from msgspec import structs
 
 import models.facts
 import models.timelines
-import models.users
+import models.told
 from actions import presentation
 from actions.app import App
 from models.messages import StoredMessage
-from models.timelines import Entry, Kind, Told
+from models.timelines import Entry, Kind
+from models.told import Told
 from realtime.events import Deleted, Edited, Event, Expired, Message, MessageSent, Receipt, Unknown
 
 Placed = tuple[int, Event]
@@ -59,15 +59,12 @@ async def after(app: App, user_id: int, *, position: int, limit: int) -> list[Pl
 
 
 async def _after(app: App, user_id: int, position: int, limit: int) -> list[Placed]:
-    told = await models.timelines.after(app.db, user_id, position=position, limit=limit)
+    told = await models.told.after(app.db, user_id, position=position, limit=limit)
     now = app.clock()
-    there = [one.message for one in told if one.message is not None and _is_there(one.message, now)]
-    shown, names = await asyncio.gather(
-        presentation.present(app, user_id, there),
-        models.users.names_of(app.db, sorted({person for one in told for person in one.pair})),
-    )
+    there = {one.shown.message.id: one.shown for one in told if one.shown and _is_there(one.shown.message, now)}
+    shown = await presentation.show(app, user_id, list(there.values()))
     by_id = {message.id: message for message in shown}
-    return [(one.entry.position, _event(one, by_id, names, user_id)) for one in told]
+    return [(one.entry.position, _event(one, by_id, user_id)) for one in told]
 
 
 def is_forgotten(position: int, head: int, page: Sequence[Placed]) -> bool:
@@ -90,15 +87,15 @@ def tell_edited(app: App, entries: Iterable[Entry], message: Message) -> None:
         app.bus.publish([(entry.user_id, entry.position)], Edited(shown))
 
 
-def _event(told: Told, shown: dict[int, Message], names: dict[int, str], user_id: int) -> Event:
+def _event(told: Told, shown: dict[int, Message], user_id: int) -> Event:
     entry = told.entry
     if entry.kind in (Kind.MESSAGE, Kind.EDITED):
         message = shown.get(entry.message_id)
         if message is not None:
             return MessageSent(message) if entry.kind == Kind.MESSAGE else Edited(message)
-        deleted = told.message is not None and told.message.deleted_at is not None
+        deleted = told.shown is not None and told.shown.message.deleted_at is not None
         entry = entry._replace(kind=Kind.DELETED if deleted else Kind.EXPIRED)
-    return _plain_event(entry, names.get(_other(told.pair, user_id), ""), names.get(entry.actor_id, ""))
+    return _plain_event(entry, _peer(told.people, user_id), told.people.get(entry.actor_id, ""))
 
 
 def _plain_event(entry: Entry, peer: str, by: str) -> Event:
@@ -109,6 +106,11 @@ def _plain_event(entry: Entry, peer: str, by: str) -> Event:
     if entry.kind in RECEIPTS:
         return Receipt(RECEIPTS[entry.kind], by, peer, entry.message_id)
     return Unknown()
+
+
+def _peer(people: dict[int, str], user_id: int) -> str:
+    """The name of the other one; of oneself in a talk with oneself."""
+    return next((name for other, name in people.items() if other != user_id), people.get(user_id, ""))
 
 
 def _other(pair: tuple[int, int], user_id: int) -> int:

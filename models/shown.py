@@ -59,7 +59,7 @@ async def these(db: Database, stored: Sequence[StoredMessage]) -> list[Shown]:
 def _page(engine: Engine, page: Statement) -> list[Shown]:
     text, values = page
     whole = OF_PAGE.format(page=text)
-    found = [_shown(messages.from_row(row[:-4]), row[-4:]) for row in fetch(engine, whole, values)]
+    found = [of_row(row) for row in fetch(engine, whole, values)]
     return sorted(found, key=lambda shown: -shown.message.id)
 
 
@@ -67,6 +67,11 @@ def _these(engine: Engine, stored: Sequence[StoredMessage]) -> list[Shown]:
     ids = [message.id for message in stored]
     beside = {row[0]: row[1:] for row in fetch(engine, OF_MESSAGES + rows_of_marks(1, len(ids)), ids)}
     return [_shown(message, beside.get(message.id, (None,) * 4)) for message in stored]
+
+
+def of_row(row: Row) -> Shown:
+    """The message of a row that holds its columns and those of `BESIDE`."""
+    return _shown(messages.from_row(row[:-4]), row[-4:])
 
 
 def _shown(message: StoredMessage, beside: Row) -> Shown:

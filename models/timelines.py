@@ -12,18 +12,10 @@ from typing import NamedTuple
 
 import peewee
 
-from models import messages
-from models.db import Database, Engine, Row, execute, fetch, is_postgres, rows_of_marks
-from models.messages import StoredMessage
+from models.db import Database, Engine, execute, fetch, is_postgres, rows_of_marks
 
 COLUMNS = "user_id, position, kind, conversation_id, actor_id, message_id, at"
 INSERT = f"INSERT INTO timelines ({COLUMNS}) VALUES "
-AFTER = (
-    "SELECT t.user_id, t.position, t.kind, t.conversation_id, t.actor_id, t.message_id, t.at, c.pair_low, c.pair_high,"
-    f" {messages.COLUMNS} FROM timelines t LEFT JOIN conversations c ON c.id = t.conversation_id"
-    " LEFT JOIN messages m ON m.id = t.message_id WHERE t.user_id = %s AND t.position > %s"
-    " ORDER BY t.position LIMIT %s"
-)
 HEADS = "SELECT user_id, position FROM heads WHERE user_id IN "
 TAKE = "SELECT user_id, position, blocks FROM heads WHERE user_id IN "
 STATE = "SELECT position, floor, acked FROM heads WHERE user_id = %s"
@@ -94,38 +86,12 @@ class Entry(NamedTuple):
     at: int
 
 
-class Told(NamedTuple):
-    """An event with what it speaks of: the two people of the conversation, the message as it is now."""
-
-    entry: Entry
-    pair: tuple[int, int]
-    message: StoredMessage | None
-
-
 class State(NamedTuple):
     """The newest position, the highest that is forgotten, and the highest that a device has acknowledged."""
 
     position: int
     floor: int
     acked: int
-
-
-async def after(db: Database, user_id: int, *, position: int, limit: int) -> list[Told]:
-    """What was told to this person behind `position`, oldest first.
-
-    When the first one is not the very next, what lies between has been forgotten meanwhile.
-    """
-    return [_told(row) for row in await db.read(fetch, AFTER, (user_id, position, limit))]
-
-
-def _told(row: Row) -> Told:
-    width = len(Entry._fields)
-    low, high, *message = row[width:]
-    return Told(
-        Entry(*row[:width]),
-        (low, high) if low is not None else (0, 0),
-        messages.from_row(tuple(message)) if message[0] is not None else None,
-    )
 
 
 async def heads_of(db: Database, user_ids: Sequence[int]) -> dict[int, int]:

@@ -21,6 +21,7 @@ from models import (
     sessions,
     shown,
     timelines,
+    told,
     users,
 )
 from models.changes import Target
@@ -105,7 +106,7 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
         db, 1, [draft(1, other).conversation_id for other in range(2, SOME)]
     ),
     "presence.seen": lambda db, message: presence.seen(db, range(1, SOME), 20_000),
-    "timelines.after": lambda db, message: timelines.after(db, 1, position=0, limit=SOME),
+    "told.after": lambda db, message: told.after(db, 1, position=0, limit=SOME),
     "timelines.heads_of": lambda db, message: timelines.heads_of(db, range(1, SOME)),
     "timelines.state": lambda db, message: timelines.state(db, 1),
     "receipts.unread": lambda db, message: receipts.unread(

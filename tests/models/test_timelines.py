@@ -4,15 +4,11 @@ import asyncio
 
 import pytest
 
-from models import blocks, changes, conversations, messages, timelines
-from models.changes import Target
-from models.conversations import StoredKey
+from models import messages, timelines
 from models.db import Engine, execute
 from models.timelines import Entry, Kind, State, move_heads, take_heads
-from tests.models.storage import NOW, draft, fill, opened, rows, timeline
+from tests.models.storage import NOW, fill, opened, rows, timeline
 
-PAIR = (1, 2)
-CONVERSATION = draft(*PAIR).conversation_id
 OLD = NOW - 1
 
 
@@ -98,45 +94,6 @@ async def test_what_is_placed_for_one_person_several_times_is_recorded_together(
         await db.write(tell)
         assert await timelines.heads_of(db, [1, 2]) == {1: 1, 2: 2}
         assert await positions(db, 2) == [1, 2]
-
-
-async def test_the_log_behind_a_position_comes_in_order_with_what_it_speaks_of(database_url) -> None:
-    async with opened(database_url, 1, 2, 3) as db:
-        await conversations.create(db, StoredKey(CONVERSATION, PAIR, 1, "master", b"wrapped"), NOW)
-        first, second, third = await fill(db, (1, 2), (2, 1), (1, 2))
-        await changes.delete(db, Target(first, 1, 0), NOW)
-        await fill(db, (1, 3))
-        told = await timelines.after(db, 2, position=0, limit=9)
-        assert [(one.entry.position, one.entry.kind, one.entry.message_id) for one in told] == [
-            (1, Kind.MESSAGE, first),
-            (2, Kind.MESSAGE, second),
-            (3, Kind.MESSAGE, third),
-            (4, Kind.DELETED, first),
-        ]
-        assert {one.pair for one in told} == {PAIR}
-        assert [one.message for one in told[1:3]] == [
-            await messages.one_of(db, 2, message, NOW) for message in (second, third)
-        ]
-        # In the present state.
-        assert told[0].message == told[3].message
-        assert (told[0].message.body, told[0].message.deleted_at) == (None, NOW)
-        assert await timelines.after(db, 2, position=1, limit=2) == told[1:3]
-        assert await timelines.after(db, 2, position=4, limit=9) == []
-
-
-async def test_a_log_has_no_gap_where_what_it_speaks_of_is_no_more(database_url) -> None:
-    async with opened(database_url, 1) as db:
-        await db.write(append, [1], 5)
-        ((entry, pair, message),) = await timelines.after(db, 1, position=0, limit=9)
-        assert (entry, pair, message) == (Entry(1, 1, Kind.READ, 7, 8, 5, NOW), (0, 0), None)
-
-
-async def test_the_log_of_whoever_blocks_tells_nothing_of_what_is_withheld(database_url) -> None:
-    async with opened(database_url, 1, 2) as db:
-        await blocks.add(db, 2, 1, NOW)
-        await fill(db, (1, 2))
-        (seen,) = await fill(db, (2, 1))
-        assert [one.entry.message_id for one in await timelines.after(db, 2, position=0, limit=9)] == [seen]
 
 
 async def test_heads_of_many_are_those_of_who_exist(database_url) -> None:
