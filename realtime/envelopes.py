@@ -6,7 +6,7 @@ after it was opened.
 
 from collections.abc import Callable, Sequence
 
-from realtime.events import Envelope, Event, Receiver, decode, encode
+from realtime.events import Envelope, Letter, decode, encode
 
 ORIGIN_BYTES = 16
 MAX_BYTES = 1 << 20
@@ -25,23 +25,20 @@ class Envelopes:
         self._seal = seal
         self._open = open
 
-    def sealed(self, receivers: Sequence[Receiver], event: Event) -> bytes:
-        """The event for these receivers. Raises what `seal` raises, and for text that is no Unicode."""
-        return self._origin + self._seal(encode(Envelope(self._name, list(receivers), event)))
+    def sealed(self, letters: Sequence[Letter]) -> bytes:
+        """The letters in one envelope. Raises what `seal` raises."""
+        return self._origin + self._seal(encode(Envelope(self._name, list(letters))))
 
     def is_own(self, payload: bytes) -> bool:
         """Whether it says that it comes from this instance."""
         return payload.startswith(self._origin)
 
-    def opened(self, payload: bytes, user_id: int) -> tuple[Event, int | None]:
-        """The event, and this user's position. Raises, whatever is wrong with it."""
+    def opened(self, payload: bytes) -> list[Letter]:
+        """The letters, in order. Raises, whatever is wrong with the envelope."""
         if len(payload) > MAX_BYTES:
             raise ValueError("too big")
         envelope = decode(self._open(payload[ORIGIN_BYTES:]))
         # The clear origin is anybody's to write; the sealed one is not.
         if envelope.origin != payload[:ORIGIN_BYTES].hex():
             raise ValueError("another origin")
-        for receiver, position in envelope.receivers:
-            if receiver == user_id:
-                return envelope.event, position
-        raise ValueError("not for this user")
+        return envelope.letters

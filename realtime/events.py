@@ -4,6 +4,7 @@ An event is decided and committed before it is made; nothing here asks or checks
 readable: an event leaves the process only inside a sealed envelope.
 """
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -94,16 +95,36 @@ Event: TypeAlias = MessageSent | Edited | Deleted | Expired | Receipt | Unknown 
 Receiver: TypeAlias = tuple[int, int | None]
 
 
+class Letter(msgspec.Struct, frozen=True, array_like=True):
+    """An event on its way, as MessagePack: looked into only where one of its receivers is."""
+
+    receivers: list[Receiver]
+    event: msgspec.Raw
+
+
 class Envelope(msgspec.Struct, frozen=True, array_like=True):
-    """What one instance tells the others: by whom (its origin, in hex), to whom, what."""
+    """What one instance tells the others: by whom (its origin, in hex), and what, in order."""
 
     origin: str
-    receivers: list[Receiver]
-    event: Event
+    letters: list[Letter]
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Envelope)
+_event_decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
+
+
+def letter(receivers: Sequence[Receiver], event: Event) -> Letter:
+    """The event for these receivers. Raises UnicodeEncodeError for text that is no Unicode."""
+    return Letter(list(receivers), msgspec.Raw(_encoder.encode(event)))
+
+
+def event_of(sent: Letter) -> Event:
+    """The event again. Raises `msgspec.DecodeError` for anything else, kinds of a newer release included."""
+    try:
+        return _event_decoder.decode(sent.event)
+    except (UnicodeDecodeError, RecursionError):
+        raise msgspec.DecodeError("not an event") from None
 
 
 def encode(envelope: Envelope) -> bytes:
@@ -112,7 +133,7 @@ def encode(envelope: Envelope) -> bytes:
 
 
 def decode(encoded: bytes) -> Envelope:
-    """The envelope again. Raises `msgspec.DecodeError` for anything else, newer events included."""
+    """The envelope again. Raises `msgspec.DecodeError` for anything else."""
     try:
         return _decoder.decode(encoded)
     except (UnicodeDecodeError, RecursionError):

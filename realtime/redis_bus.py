@@ -1,8 +1,11 @@
-"""The bus between several instances, over Redis: one channel per user, joined where that user is connected.
+"""The bus between several instances, over Redis: what anybody else listens to is told to all of them at once.
 
 - Own connections are served first and by a plain call; Redis dead or alive, a publish costs the same.
 - Nothing readable passes through Redis: an envelope is sealed, and opened only by a holder of the key.
-- Before it seals, an instance asks which channels others listen to; for most messages nobody does.
+- Each instance joins a channel for every user with a connection there. Nothing is ever published on these: they
+  tell, exactly and also after a crash, whether anybody else wants to know. For most messages nobody does.
+- What waits goes out in one envelope, on one channel that all instances have joined: sealing, Redis and opening
+  cost by the batch, not by the message. An instance looks only into what is for somebody connected there.
 - Everything is sent by one task over one link, in order, so that joining and leaving cannot cross, and
   Redis and this instance never disagree on which channels are its own.
 - What comes from Redis is hostile until it was opened: dropped and counted, never an exception.
@@ -15,9 +18,11 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from realtime.bus import nothing
 from realtime.envelopes import ORIGIN_BYTES, Envelopes, Sealing
-from realtime.events import Event, Receiver
+from realtime.events import Event, Letter, Receiver, event_of, letter
 from realtime.hub import Hub
 from realtime.outbox import Outbox, Outgoing
 from realtime.redis_channels import Channels
@@ -28,9 +33,9 @@ __all__ = ["ORIGIN_BYTES", "RedisBus"]
 log = logging.getLogger("recado.bus")
 _random = secrets.SystemRandom()
 
-MAX_BATCH = 128
+MAX_BATCH = 256
 STEADY_SECONDS = 10.0
-MAX_BATCH_BYTES = 1 << 20
+MAX_BATCH_BYTES = 1 << 18
 
 # ARGV: one digit per channel, how many of its subscribers are this instance; then the channels.
 # Answers one digit per channel: 1 when somebody else listens. On the link that also subscribes, and
@@ -42,17 +47,6 @@ for k = 2, #ARGV do
   answer[k - 1] = others > 0 and '1' or '0'
 end
 return table.concat(answer)
-"""
-
-# ARGV, again and again: payload, number of channels, the channels.
-_PUBLISH = """
-local k = 1
-while k <= #ARGV do
-  local last = k + 1 + ARGV[k + 1]
-  for c = k + 2, last do redis.call('PUBLISH', ARGV[c], ARGV[k]) end
-  k = last + 1
-end
-return 1
 """
 
 
@@ -85,10 +79,10 @@ class RedisBus:
         self.on_up = nothing
         self.on_down = nothing
         self.up = False
-        self.published = 0  # envelopes that went out to others
-        self.received = 0  # envelopes of others, delivered here
+        self.published = 0  # events that went out to others
+        self.received = 0  # events of others, delivered here
         self.echoed = 0  # own envelopes that came back
-        self.refused = 0  # envelopes that are not what they should be
+        self.refused = 0  # envelopes, and events in them, that are not what they should be
         self.lost = 0  # events that could not be sealed, or that Redis did not take
         self.connects = 0  # times it became up
         self._url = url
@@ -101,6 +95,7 @@ class RedisBus:
         self._wake = asyncio.Event()
         self._outbox = Outbox(max_queued_bytes)
         self._channels = Channels(f"{prefix}:u:", self._wake)
+        self._everybody = f"{prefix}:all".encode()
         self._idle = asyncio.Event()
         self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -200,11 +195,12 @@ class RedisBus:
                 await self._wake.wait()
 
     async def _try(self, link: Link) -> None:
-        """Everything once, on the channel of nobody: a Redis that forbids it MUST not count as up."""
+        """Everything once, on the channel of nobody: a Redis that forbids it MUST not count as up. Then join all."""
         nobody = self._channels.name(0)
         await link.ask(("SUBSCRIBE", nobody), ("UNSUBSCRIBE", nobody), ("PING",))
         await link.ask(("EVAL", _WHO_LISTENS, 0, "0", nobody))
-        await link.ask(("EVAL", _PUBLISH, 0, b"", 1, nobody))
+        await link.ask(("PUBLISH", nobody, b""))
+        await link.ask(("SUBSCRIBE", self._everybody), ("PING",))
 
     async def _flush(self, link: Link) -> None:
         """Send a batch; when the link breaks, it waits for the next one."""
@@ -219,56 +215,71 @@ class RedisBus:
             raise
 
     async def _send(self, link: Link, batch: Sequence[Outgoing]) -> None:
-        name = self._channels.name
-        channels = list(dict.fromkeys([name(user_id) for out in batch for user_id, _ in out.receivers]))
+        users = list(dict.fromkeys(user_id for out in batch for user_id, _ in out.receivers))
+        channels = [self._channels.name(user_id) for user_id in users]
         answer = await link.ask(("EVAL", _WHO_LISTENS, 0, self._channels.own(channels), *channels))
         if not isinstance(answer, bytes) or len(answer) != len(channels):
             raise LinkBroken("an answer to another question")
         # An instance that joins after this answer reads what was committed before it from the log.
-        listening = {channel for channel, digit in zip(channels, answer, strict=True) if digit == ord("1")}
-        if not listening:
-            return
-        arguments: list[bytes | int] = []
-        sent = 0
-        for out in batch:
-            to = [channel for user_id, _ in out.receivers if (channel := name(user_id)) in listening]
-            if to and (payload := self._sealed(out)) is not None:
-                arguments += (payload, len(to), *to)
-                sent += 1
-        if sent:
-            await link.ask(("EVAL", _PUBLISH, 0, *arguments))
-            self.published += sent
+        wanted = {user_id for user_id, digit in zip(users, answer, strict=True) if digit == ord("1")}
+        heard = [out for out in batch if any(user_id in wanted for user_id, _ in out.receivers)]
+        letters = [packed for out in heard if (packed := self._packed(out)) is not None]
+        if letters and (payload := self._sealed(letters)) is not None:
+            await link.ask(("PUBLISH", self._everybody, payload))
+            self.published += len(letters)
 
-    def _sealed(self, out: Outgoing) -> bytes | None:
+    def _packed(self, out: Outgoing) -> Letter | None:
         try:
-            return self._envelopes.sealed(out.receivers, out.event)
+            return letter(out.receivers, out.event)
         except Exception:
             self.lost += 1
-            log.exception("an event could not be sealed")
+            log.exception("an event could not be told")
+            return None
+
+    def _sealed(self, letters: Sequence[Letter]) -> bytes | None:
+        try:
+            return self._envelopes.sealed(letters)
+        except Exception:
+            self.lost += len(letters)
+            log.exception("an envelope could not be sealed")
             return None
 
     def _take_push(self, push: Push) -> None:
         """A message from Redis, of any kind, by anybody."""
-        if len(push) != 3 or push[0] != b"message":
-            return  # confirmations: the PING behind them is what counts
-        _, channel, payload = push
-        if not isinstance(channel, bytes) or not isinstance(payload, bytes):
+        if len(push) != 3 or push[0] != b"message" or push[1] != self._everybody:
+            return  # confirmations: the PING behind them is what counts; on other channels nothing is told
+        payload = push[2]
+        if not isinstance(payload, bytes):
             return
-        user_id = self._channels.user(channel)
-        if user_id is None:
-            return  # left, and Redis did not know yet
         if self._envelopes.is_own(payload):
             self.echoed += 1
             return
         try:
-            event, position = self._envelopes.opened(payload, user_id)
+            letters = self._envelopes.opened(payload)
         except Exception as error:  # noqa: BLE001 - of whatever kind, it is counted and dropped
-            self.refused += 1
-            if self.refused.bit_count() == 1:  # 1, 2, 4, 8 …: a flood does not fill the log
-                log.warning("envelopes refused: %d, the last for %s", self.refused, type(error).__name__)
+            self._refuse(error)
+            return
+        for sent in letters:
+            self._deliver(sent)
+
+    def _deliver(self, sent: Letter) -> None:
+        """Give an event to those of its receivers who are here."""
+        here = [receiver for receiver in sent.receivers if self._hub.connections_of(receiver[0])]
+        if not here:
+            return
+        try:
+            event = event_of(sent)
+        except msgspec.DecodeError as error:
+            self._refuse(error)
             return
         self.received += 1
-        self._hub.deliver(user_id, event, position)
+        for user_id, position in here:
+            self._hub.deliver(user_id, event, position)
+
+    def _refuse(self, error: Exception) -> None:
+        self.refused += 1
+        if self.refused.bit_count() == 1:  # 1, 2, 4, 8 …: a flood does not fill the log
+            log.warning("envelopes refused: %d, the last for %s", self.refused, type(error).__name__)
 
     def _rise(self) -> None:
         self.up = True

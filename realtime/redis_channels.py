@@ -37,7 +37,7 @@ class Channels:
         self._wake = wake
         self._members: dict[int, _Member] = {}
         self._changed: dict[int, None] = {}  # users to look at, in order
-        self._joined: dict[bytes, int] = {}  # the last thing written to the link was SUBSCRIBE
+        self._joined: set[bytes] = set()  # the last thing written to the link was SUBSCRIBE
 
     def unsettled(self) -> bool:
         """Whether there is something to move."""
@@ -46,10 +46,6 @@ class Channels:
     def name(self, user_id: int) -> bytes:
         """The user's channel."""
         return self._prefix + b"%d" % user_id
-
-    def user(self, channel: bytes) -> int | None:
-        """Whose channel it is; None when it is not joined."""
-        return self._joined.get(channel)
 
     def own(self, channels: Iterable[bytes]) -> str:
         """One digit per channel: 1 when this instance has joined it, as of what is sent next."""
@@ -104,9 +100,10 @@ class Channels:
             channel = self.name(user_id)
             wanted = user_id in self._members
             if wanted and channel not in self._joined:
-                self._joined[channel] = user_id
+                self._joined.add(channel)
                 joining.append(channel)
-            elif not wanted and self._joined.pop(channel, None) is not None:
+            elif not wanted and channel in self._joined:
+                self._joined.remove(channel)
                 leaving.append(channel)
         await link.ask(*(command for command in (joining, leaving) if len(command) > 1), ["PING"])
         for user_id in users:

@@ -29,8 +29,8 @@ READINGS: tuple[tuple[str, str, bool, Callable[[App], float]], ...] = (
     ("recado_batches", "Transactions of the group commit.", True, lambda app: app.writer.batches),
     ("recado_messages_waiting", "Messages that wait for their commit.", False, lambda app: app.writer.waiting),
     ("recado_bus_up", "1 while other instances' events arrive.", False, lambda app: float(app.bus.up)),
-    ("recado_bus_published", "Envelopes sent to other instances.", True, lambda app: _of(app.bus, "published")),
-    ("recado_bus_received", "Envelopes received.", True, lambda app: _of(app.bus, "received")),
+    ("recado_bus_published", "Events sent to other instances.", True, lambda app: _of(app.bus, "published")),
+    ("recado_bus_received", "Events of other instances, delivered here.", True, lambda app: _of(app.bus, "received")),
     ("recado_bus_refused", "Envelopes that were not ours.", True, lambda app: _of(app.bus, "refused")),
     ("recado_bus_lost", "Events that Redis did not take.", True, lambda app: _of(app.bus, "lost")),
     (

@@ -177,7 +177,7 @@ async def test_nothing_readable_passes_through_redis(own_replicas: Pair, own_red
         listener.close()
         client.close()
     assert b'"PUBLISH"' in traffic.seen.upper()  # the ears were open
-    assert all(re.fullmatch(rb"recado:u:\d+", push["channel"]) for push in pushed)
+    assert all(re.fullmatch(rb"recado:(all|u:\d+)", push["channel"]) for push in pushed)
     assert sum(push["data"] != b"" for push in pushed) >= 2
     passed = traffic.seen + keys + b"".join(push["channel"] + push["data"] for push in pushed)
     for word in (secret, "margarida", "estevao", password, margarida, estevao, "message", "logout"):

@@ -123,8 +123,9 @@ class AirBus:
     def hear(self, encoded: bytes) -> None:
         """Something has arrived."""
         envelope = events.decode(encoded)
-        for user_id, position in envelope.receivers:
-            self._hub.deliver(user_id, envelope.event, position)
+        for sent in envelope.letters:
+            for user_id, position in sent.receivers:
+                self._hub.deliver(user_id, events.event_of(sent), position)
 
     def hears(self, user_id: int) -> bool:
         """Whether something for this person would arrive. What happens while it is down is lost."""
@@ -163,7 +164,8 @@ class AirBus:
                 if lost:
                     bus.note_loss(user_id)
                 else:
-                    encoded = events.encode(Envelope(self.name, [(user_id, position)], event))
+                    letter = events.letter([(user_id, position)], event)
+                    encoded = events.encode(Envelope(self.name, [letter]))
                     self._air.send(bus, user_id, encoded)
 
     def _subscribe(self, user_id: int) -> None:

@@ -5,7 +5,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from realtime.events import Envelope, Event, Message, MessageSent, SessionEnded, decode, encode, weight
+from realtime.events import (
+    Envelope,
+    Event,
+    Letter,
+    Message,
+    MessageSent,
+    SessionEnded,
+    decode,
+    encode,
+    event_of,
+    letter,
+    weight,
+)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 IDS = st.integers(1, 2**53 - 1)
@@ -21,8 +33,12 @@ EVENTS = st.builds(
 def test_an_envelope_comes_out_as_it_went_in(
     origin: str, receivers: list[tuple[int, int | None]], event: Event
 ) -> None:
-    envelope = Envelope(origin, receivers, event)
+    envelope = Envelope(origin, [letter(receivers, event), letter([], event)])
     assert decode(encode(envelope)) == envelope
+    assert event_of(decode(encode(envelope)).letters[0]) == event
+
+
+ENDED = {"type": "session_ended", "session_id": 1, "except_id": None, "reason": ""}
 
 
 @pytest.mark.parametrize(
@@ -31,11 +47,12 @@ def test_an_envelope_comes_out_as_it_went_in(
         None,
         [],
         ["o"],
-        ["o", [[1, 1]], {"type": "unheard_of"}],
-        ["o", [[1, 1]], {"type": "message"}],
-        ["o", [["1", 1]], {"type": "session_ended", "session_id": 1, "except_id": None, "reason": ""}],
-        ["o", [[1]], {"type": "session_ended", "session_id": 1, "except_id": None, "reason": ""}],
-        [1, [[1, 1]], {"type": "session_ended", "session_id": 1, "except_id": None, "reason": ""}],
+        ["o", {}],
+        ["o", [[]]],
+        ["o", [[[[1, 1]]]]],
+        ["o", [[[["1", 1]], ENDED]]],
+        ["o", [[[[1]], ENDED]]],
+        [1, [[[[1, 1]], ENDED]]],
     ],
 )
 def test_anything_else_is_refused(value: object) -> None:
@@ -43,21 +60,31 @@ def test_anything_else_is_refused(value: object) -> None:
         decode(msgspec.msgpack.encode(value))
 
 
+@pytest.mark.parametrize("value", [None, [], {}, {"type": "unheard_of"}, {"type": "message"}, {**ENDED, "reason": 1}])
+def test_an_unknown_event_is_refused_and_the_next_one_is_not(value: object) -> None:
+    one, other = decode(msgspec.msgpack.encode(["o", [[[[1, 1]], value], [[[1, 2]], ENDED]]])).letters
+    with pytest.raises(msgspec.DecodeError):
+        event_of(one)
+    assert event_of(other) == SessionEnded(1, None, "")
+
+
 def test_a_field_that_a_newer_release_added_is_passed_over() -> None:
-    newer = ["o", [[1, 2]], {"type": "session_ended", "session_id": 1, "except_id": None, "reason": "", "x": 1}]
-    assert decode(msgspec.msgpack.encode(newer)).event == SessionEnded(1, None, "")
+    newer = ["o", [[[[1, 2]], {**ENDED, "x": 1}]]]
+    assert event_of(decode(msgspec.msgpack.encode(newer)).letters[0]) == SessionEnded(1, None, "")
 
 
 @settings(deadline=None)
-@given(st.binary() | st.binary().map(b"\x93".__add__))
-@example(b"\x93\xa3\xac\xd3\xa1")  # a string that is not UTF-8
-@example(b"\x93\xa0\x91" + b"\x91" * 100_000)
-@example(b"\x93\xa0\x90" + b"\x91" * 100_000)
-@example(b"\x93\xa0\x90\x81\xa4type" + b"\x91" * 100_000)
-@example(b"\x93\xa0\x90\x82\xa4type\xa7message\xa1x" + b"\x91" * 100_000)
+@given(st.binary(min_size=1) | st.binary().map(b"\x92".__add__))
+@example(b"\x92\xa3\xac\xd3\xa1")  # a string that is not UTF-8
+@example(b"\x92\xa0\x91" + b"\x91" * 100_000)
+@example(b"\x92\xa0\x91\x92\x90" + b"\x91" * 100_000)
+@example(b"\x81\xa4type" + b"\x91" * 100_000)
+@example(b"\x82\xa4type\xa7message\xa1x" + b"\x91" * 100_000)
 def test_garbage_is_a_decode_error_and_nothing_else(garbage: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode(garbage)
+    with pytest.raises(msgspec.DecodeError):
+        event_of(Letter([], msgspec.Raw(garbage)))
 
 
 def test_a_message_as_json_holds_no_field_without_a_value() -> None:

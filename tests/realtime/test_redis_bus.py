@@ -5,11 +5,12 @@ import logging
 import random
 import signal
 
+import msgspec
 import pytest
 import redis
 
 from realtime.envelopes import MAX_BYTES
-from realtime.events import Envelope, Receiver, SessionEnded, encode, weight
+from realtime.events import Envelope, Letter, Receiver, SessionEnded, encode, letter, weight
 from realtime.redis_bus import RedisBus, pause
 from tests.realtime.buses import Instance, client, fresh_prefix, instances, subscribers
 from tests.realtime.fakes import Bell, listener, said
@@ -65,7 +66,7 @@ async def test_nothing_readable_passes_through_redis(redis_url: str) -> None:
         one.bus.publish([(7, 1)], said("sesame"))
         await heard.until(1)
         seen = []
-        while not any(message["channel"] == f"{prefix}:u:7".encode() for message in seen):
+        while not any(message["channel"] == f"{prefix}:all".encode() for message in seen):
             if message := await tap.get_message(ignore_subscribe_messages=True, timeout=None):
                 seen.append(message)
         assert all(b"sesame" not in message["data"] and b"alice" not in message["data"] for message in seen)
@@ -83,7 +84,8 @@ async def test_what_nobody_else_listens_to_is_neither_sealed_nor_sent(redis_url:
         one.bus.publish([(2, 1)], said("end"))
         await end.until(1)
         assert len(heard.frames) == 50
-        assert (one.sealed, one.bus.published, one.bus.echoed) == (1, 1, 0)
+        await one.bus.join(3)  # behind what was sent
+        assert (one.sealed, one.bus.published, two.bus.received) == (1, 1, 1)
 
 
 async def test_an_own_echo_is_dropped_before_it_is_opened(redis_url: str) -> None:
@@ -282,9 +284,9 @@ async def test_whatever_else_is_published_is_dropped_and_counted(
         await two.bus.join(2)
 
         def envelope(origin: bytes, receivers: list[Receiver], content: str = "forged") -> bytes:
-            return encode(Envelope(origin.hex(), receivers, said(content)))
+            return encode(Envelope(origin.hex(), [letter(receivers, said(content))]))
 
-        for_another = one.origin + one.seal(envelope(one.origin, [(2, 1)]))
+        unheard_of = Letter([(1, 1)], msgspec.Raw(msgspec.msgpack.encode({"type": "unheard_of"})))
         relabelled = b"x" * 16 + one.seal(envelope(one.origin, [(1, 1)]))
         own_replayed = one.origin + two.seal(envelope(two.origin, [(1, 1)]))
         wrong_key = stranger.origin + stranger.seal(envelope(stranger.origin, [(1, 1)]))
@@ -297,23 +299,49 @@ async def test_whatever_else_is_published_is_dropped_and_counted(
             one.origin + one.seal(b""),
             one.origin + one.seal(b"\xc1"),
             one.origin + one.seal(b"\x91" * 100_000),
-            one.origin + one.seal(encode(Envelope(one.origin.hex(), [], said("forged")))),
+            one.origin + one.seal(encode(Envelope(one.origin.hex(), [unheard_of]))),
             one.origin + one.seal(envelope(one.origin, [(1, 1)], "x" * MAX_BYTES)),
-            for_another,
             relabelled,
             own_replayed,
             wrong_key,
         ]
         with caplog.at_level(logging.WARNING):
             for payload in hostile:
-                assert await enemy.publish(f"{prefix}:u:1", payload) == 1
+                assert await enemy.publish(f"{prefix}:all", payload) == 2
+            assert await enemy.publish(f"{prefix}:u:1", one.origin + one.seal(envelope(one.origin, [(1, 1)]))) == 1
             one.bus.publish([(1, 1), (2, 1)], said("true"))
             assert await heard.until(1) == ["true"]
             assert await other.until(1) == ["true"]
         assert two.bus.refused == len(hostile)
         assert two.bus.up
         assert two.downs.rings == 0
-        assert len(caplog.records) == 4  # at 1, 2, 4 and 8
+        assert one.bus.refused == 6  # what says that it is its own is not opened
+        assert len(caplog.records) == 4 + 3  # at 1, 2, 4 and 8
+
+
+async def test_what_waits_together_goes_in_one_envelope(redis_url: str) -> None:
+    async with instances(redis_url) as (one, two):
+        heard, alone = listener(two.hub, 1), listener(one.hub, 2)
+        await two.bus.join(1)
+        await one.bus.join(2)
+        for number in range(1, 101):
+            one.bus.publish([(1, number), (2, number)], said(str(number)))
+        assert await heard.until(100) == alone.contents
+        await one.bus.join(3)  # behind what was sent
+        assert (one.sealed, one.bus.published, two.opened, two.bus.received) == (1, 100, 1, 100)
+
+
+async def test_an_event_for_nobody_here_is_not_looked_into(redis_url: str) -> None:
+    async with instances(redis_url, 3) as (one, two, three):
+        heard = listener(two.hub, 1)
+        await two.bus.join(1)
+        end = listener(three.hub, 2)
+        await three.bus.join(2)
+        one.bus.publish([(1, 1)], said("a"))
+        one.bus.publish([(2, 1)], said("b"))
+        assert await heard.until(1) == ["a"]
+        assert await end.until(1) == ["b"]
+        assert (two.bus.received, three.bus.received) == (1, 1)
 
 
 async def test_an_event_that_cannot_be_sealed_does_not_stop_the_next(redis_url: str) -> None:
@@ -336,7 +364,7 @@ async def test_a_callback_that_fails_does_not_stop_the_bus(redis_url: str) -> No
         one.bus.on_up = first = Bell(fail)
         await one.bus.start()
         await first.until(1)
-        await other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        await other.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
         await first.until(2)
         assert one.bus.up
         await one.bus.stop()

@@ -75,7 +75,7 @@ async def test_who_waits_is_told_when_the_link_is_lost() -> None:
         await move
     channels.lose_all()
     assert [await join for join in joins] == [False, False]
-    assert channels.user(b"t:u:1") is None
+    assert channels.own([b"t:u:1"]) == "0"
     fresh = FakeLink()
     channels.want_all()
     await channels.move(fresh)
