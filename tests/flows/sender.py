@@ -3,9 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
+
+from tornado.websocket import WebSocketClosedError
 
 from tests.instances import Instance
 from tests.talk import Talk, talking
@@ -95,9 +97,9 @@ class Sender:
         self.tries[client_id] += 1
         ref = f"{client_id} {self.tries[client_id]}"
         self.open.add(ref)
-        await self.talk.say(
-            {"type": "send", "client_id": client_id, "ref": ref, "recipient": self.recipient, "content": "hi"}
-        )
+        frame = {"type": "send", "client_id": client_id, "ref": ref, "recipient": self.recipient, "content": "hi"}
+        with suppress(WebSocketClosedError):  # it was closed a moment ago: the next thing to hear is why
+            await self.talk.say(frame)
 
 
 def stored(instance: Instance, token: str) -> Counter[str]:
