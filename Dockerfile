@@ -8,10 +8,11 @@
 FROM python:3.11.15-slim-bookworm AS build
 WORKDIR /app
 COPY requirements.txt ./
-# No pip in the environment itself, nothing compiled from source, no code of a package run while installing.
+# No pip in the environment itself, nothing compiled from source, no code of a package run while installing, and no
+# file but those whose hashes are known.
 RUN python -m venv --without-pip /opt/recado \
     && python -m pip --python /opt/recado/bin/python install --no-cache-dir --disable-pip-version-check --no-input \
-        --only-binary=:all: --no-compile -r requirements.txt
+        --only-binary=:all: --require-hashes --no-compile -r requirements.txt
 COPY actions ./actions
 COPY crypto ./crypto
 COPY handlers ./handlers

@@ -2,11 +2,15 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
+INSTALL := $(PY) -m pip install --disable-pip-version-check --no-input --require-hashes
+LOCK := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(LOCK_ARGS)
+SBOM := deploy/sbom.cdx.json
 # The first of these that is new enough; or name one: make PYTHON=/path/to/python3 run
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && exit; done; echo python3)
 
-.PHONY: help run test check fmt bench prove web clean FORCE
+.PHONY: help run test check fmt bench prove web lock sbom clean FORCE
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -15,13 +19,14 @@ run: $(VENV)/.runtime ## serve the chat page and the API on http://localhost:800
 	@exec $(PY) server.py $(ARGS)
 
 test: $(VENV)/.development ## run every test (PYTEST_ARGS="-k name" chooses)
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(PY) -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile $(PYTEST_ARGS)
 
-check: $(VENV)/.development ## formatting, lint, types, layout
+check: $(VENV)/.development ## formatting, lint, types, layout, known weaknesses of libraries
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@$(PY) -m pytest --quiet tests/test_layout.py
+	@$(PY) deploy/audit.py tests/requirements.txt
 
 fmt: $(VENV)/.development ## format, and mend what the linter can
 	@$(PY) -m ruff format .
@@ -37,6 +42,13 @@ web: ## rebuild the chat page from web/src (needs Node 18 or newer)
 	@command -v npm >/dev/null || { echo "make web needs Node.js 18 or newer with npm." >&2; exit 1; }
 	cd web && npm ci --no-audit --no-fund && npm run build
 
+lock: $(VENV)/.development ## pin all libraries with their hashes, from the requirements.in (LOCK_ARGS=--upgrade)
+	@$(LOCK) deploy/requirements.in --output-file requirements.txt
+	@$(LOCK) tests/requirements.in --output-file tests/requirements.txt
+
+sbom: $(VENV)/.development ## write what runs as CycloneDX JSON (SBOM=file)
+	@$(PY) deploy/sbom.py $(SBOM)
+
 clean: ## delete the virtual environment and caches, never data/
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis web/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -44,12 +56,12 @@ clean: ## delete the virtual environment and caches, never data/
 # Stamps: each is newer than what it was made from, so that a second run has nothing to do.
 $(VENV)/.runtime: $(VENV)/.made requirements.txt
 	@echo "Installing what the server needs (once)..."
-	@$(PY) -m pip install --disable-pip-version-check --no-input -r requirements.txt
+	@$(INSTALL) -r requirements.txt
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.runtime tests/requirements.txt
 	@echo "Installing what the tests and checks need (once)..."
-	@$(PY) -m pip install --disable-pip-version-check --no-input -r tests/requirements.txt
+	@$(INSTALL) -r tests/requirements.txt
 	@touch $@
 
 # An environment whose Python is gone or too old is made anew; one that works is kept.

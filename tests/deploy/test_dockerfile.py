@@ -71,7 +71,7 @@ def no_secret(stages: Stages) -> list[str]:
 def only_wheels_that_are_pinned(stages: Stages) -> list[str]:
     runs = [each.text for stage in stages.values() for each in stage.all("RUN")]
     installs = [text for text in runs if "pip" in text and "install" in text]
-    wanted = ("--no-cache-dir", "--only-binary=:all:", "-r requirements.txt")
+    wanted = ("--no-cache-dir", "--only-binary=:all:", "--require-hashes", "-r requirements.txt")
     return [text for text in installs if "pip uninstall" not in text and not all(each in text for each in wanted)]
 
 
@@ -112,6 +112,7 @@ VIOLATIONS: list[tuple[Callable[[Stages], list[str]], str, str]] = [
     (no_secret, "PYTHONUNBUFFERED=1", "DATABASE_URL=postgresql://a:b@c/d"),
     (only_wheels_that_are_pinned, "-r requirements.txt", "tornado"),
     (only_wheels_that_are_pinned, "--only-binary=:all: ", ""),
+    (only_wheels_that_are_pinned, "--require-hashes ", ""),
     (health_without_tools, 'CMD ["wget"', 'CMD ["curl"'),
     (health_without_tools, "HEALTHCHECK", "LABEL"),
     (stops_when_asked, "STOPSIGNAL SIGTERM", "STOPSIGNAL SIGKILL"),
