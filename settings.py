@@ -50,6 +50,7 @@ class Server(_Section):
     allowed_origins: Annotated[tuple[str, ...], must.origins] = ()
     allowed_hosts: Annotated[tuple[str, ...], must.hosts] = ()
     trusted_proxies: Annotated[tuple[str, ...], must.networks] = ()
+    security_contact: Annotated[str, lambda text: text and must.contact(text)] = ""
     max_body_bytes: Annotated[int, within(4096, 16_777_216)] = 262_144
 
 
@@ -88,6 +89,7 @@ class Auth(_Section):
     registration: Annotated[bool, bool] = True
     password_min_length: Annotated[int, within(8, 64)] = 8
     websocket_query_token: Annotated[bool, bool] = True
+    second_factor: Annotated[str, matching("off|optional|required", "off, optional or required")] = "optional"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -126,6 +128,16 @@ class Websocket(_Section):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Audit(_Section):
+    """[audit]: the log that shows tampering: where its checkpoints go, and how long it is kept."""
+
+    checkpoint_file: Annotated[str, must.path] = "audit-checkpoints.jsonl"
+    checkpoint_minutes: Annotated[int, within(1, 1440)] = 5
+    checkpoint_records: Annotated[int, within(1, 1_000_000)] = 1000
+    keep_days: Annotated[int, within(1, 3650)] = 180
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Log(_Section):
     """[log]: what is written to standard error."""
 
@@ -160,6 +172,7 @@ class Settings:
     messages: Messages = field(default_factory=Messages)
     limits: Limits = field(default_factory=Limits)
     websocket: Websocket = field(default_factory=Websocket)
+    audit: Audit = field(default_factory=Audit)
     log: Log = field(default_factory=Log)
     metrics: Metrics = field(default_factory=Metrics)
     secrets: Secrets = field(default_factory=Secrets)
@@ -183,6 +196,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "messages": Messages,
     "limits": Limits,
     "websocket": Websocket,
+    "audit": Audit,
     "log": Log,
     "metrics": Metrics,
     "secrets": Secrets,

@@ -13,11 +13,14 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
+import models.audit
 import models.timelines
+from actions.audit_keeper import Keeper
 from actions.errors import Refused, TryLater
 from actions.heads import Heads
 from actions.lateness import Lateness
 from actions.lru import Lru
+from actions.notes import Notes
 from crypto.at_rest import ConversationKey
 from crypto.keyring import Keys
 from models.db import Database, Unavailable
@@ -67,16 +70,21 @@ class Policy:
     limits_enabled: bool
     sockets_per_user: int
     presence: bool = True
+    second_factor: str = "optional"  # off, optional or required
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request comes from: its id, the client's address, its truncated network, its program."""
+    """Where a request comes from: its id, the client's address, its truncated network, its program.
+
+    `mark`: by what a browser says that somebody has signed in there before; nobody has looked at it yet.
+    """
 
     request_id: str
     address: str
     network: str
     agent: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +158,7 @@ class App:
     repaired: int = 0  # events that the log had to bring, because the bus did not
     resumes: Counter[str] = field(default_factory=Counter)  # by outcome
     lateness: Lateness = field(default_factory=Lateness)
+    notes: Notes = field(default_factory=Notes)  # for the audit log
     attached: set[Connection] = field(default_factory=set)
     filling: set[Connection] = field(default_factory=set)
     coming: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_A_TIME))
@@ -159,6 +168,7 @@ class App:
     people: Lru[str, User] = field(init=False)
     sessions: Lru[int, Session] = field(init=False)
     ended: Lru[int, bool] = field(init=False)  # sessions, which never come back
+    enrolled: Lru[int, bool] = field(init=False)  # people who have a second factor, where all must
     heads: Heads = field(init=False)
     seen: Lru[int, int] = field(init=False)  # on which day people were noted as here
     current_keys: Lru[tuple[int, int], ConversationKey] = field(init=False)
@@ -166,10 +176,12 @@ class App:
 
     def __post_init__(self) -> None:
         """Begin with nothing remembered."""
+        models.audit.keep(self.db, Keeper(lambda: self.keys.audit))
         self.heads = Heads(functools.partial(models.timelines.heads_of, self.db))
         self.people = Lru(most=MOST_REMEMBERED, keep=REMEMBER_PEOPLE, clock=self.clock)
         self.sessions = Lru(most=MOST_REMEMBERED, keep=REMEMBER_SESSIONS, clock=self.clock)
         self.ended = Lru(most=MOST_REMEMBERED, keep=REMEMBER_ENDED, clock=self.clock)
+        self.enrolled = Lru(most=MOST_REMEMBERED, keep=REMEMBER_PEOPLE, clock=self.clock)
         self.seen = Lru(most=MOST_REMEMBERED, keep=REMEMBER_SEEN, clock=self.clock)
         self.current_keys = Lru(most=MOST_REMEMBERED, keep=REMEMBER_KEYS, clock=self.clock)
         self.conversation_keys = Lru(most=MOST_REMEMBERED, keep=REMEMBER_KEYS, clock=self.clock)

@@ -8,7 +8,7 @@ from actions.errors import Invalid, NotFound
 
 async def add(app: App, caller: Caller, username: str) -> None:
     """Block a person; again changes nothing."""
-    await limits.spend_here(app, limits.READ, caller.user_id)
+    await limits.spend(app, limits.READ, caller.user_id)
     other = await accounts.person(app, username)
     if other is None:
         raise NotFound("There is no such person.")
@@ -21,7 +21,7 @@ async def add(app: App, caller: Caller, username: str) -> None:
 
 async def remove(app: App, caller: Caller, username: str) -> None:
     """Take a block back; where there is none, nothing changes."""
-    await limits.spend_here(app, limits.READ, caller.user_id)
+    await limits.spend(app, limits.READ, caller.user_id)
     other = await accounts.person(app, username)
     if other is None:
         raise NotFound("There is no such person.")
@@ -31,5 +31,5 @@ async def remove(app: App, caller: Caller, username: str) -> None:
 
 async def list_own(app: App, caller: Caller, *, after: int, limit: int) -> list[tuple[str, int]]:
     """A page of (name, cursor) of those the caller blocks."""
-    await limits.spend_here(app, limits.READ, caller.user_id)
+    await limits.spend(app, limits.READ, caller.user_id)
     return await models.blocks.of_user(app.db, caller.user_id, after=after, limit=limit)

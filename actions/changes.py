@@ -22,7 +22,7 @@ async def edit(app: App, caller: Caller, message_id: int, content: str) -> Messa
     `NotFound` when it is gone, or was never theirs; `Invalid` for a text that cannot be sent.
     """
     messages.check_content(app, content)
-    await limits.spend_here(app, limits.SEND, caller.user_id)
+    await limits.spend(app, limits.SEND, caller.user_id)
     for _ in range(MOST_TRIES):
         stored = await _own(app, caller, message_id)
         sealed, now = await _sealed(app, stored, content), app.clock()
@@ -37,7 +37,7 @@ async def edit(app: App, caller: Caller, message_id: int, content: str) -> Messa
 
 async def delete(app: App, caller: Caller, message_id: int) -> None:
     """Destroy the text of the caller's own message, on every device of both people."""
-    await limits.spend_here(app, limits.SEND, caller.user_id)
+    await limits.spend(app, limits.SEND, caller.user_id)
     for _ in range(MOST_TRIES):
         stored = await _own(app, caller, message_id)
         pair = conversation_keys.people_of(stored)

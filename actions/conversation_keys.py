@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 
 import models.conversations
-from actions import presence
+from actions import audit, presence
 from actions.app import App, new_id
 from actions.errors import TryLater
 from crypto import at_rest
@@ -88,5 +88,6 @@ def _unwrap(app: App, stored: StoredKey, pair: Pair) -> ConversationKey | None:
     except (Tampered, UnknownKey) as error:
         told = {"conversation": stored.conversation_id, "reason": type(error).__name__}
         log.error("conversation key does not unwrap", extra=told)
+        audit.note(app, "integrity", reason="conversation_key")
         return None
     return app.conversation_keys.put((stored.conversation_id, stored.generation, *pair), key)

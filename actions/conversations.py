@@ -8,7 +8,7 @@ import models.presence
 import models.receipts
 from actions import limits, presence, presentation
 from actions.app import App, Caller
-from actions.times import date_of
+from actions.times import DAYS, date_of
 from models.presence import Peer
 from realtime.events import Message
 
@@ -27,7 +27,7 @@ class Summary:
 
 async def list_own(app: App, caller: Caller, *, limit: int, before: int | None) -> list[Summary]:
     """The caller's conversations whose last message has an id below `before`, newest first."""
-    await limits.spend_here(app, limits.READ, caller.user_id)
+    await limits.spend(app, limits.READ, caller.user_id)
     newest = await models.conversations.newest_of(app.db, caller.user_id, limit=limit, before=before, now=app.clock())
     stored = await models.messages.by_ids(app.db, newest)
     shown = await presentation.present(app, caller.user_id, sorted(stored, key=lambda message: -message.id))
@@ -46,7 +46,7 @@ async def list_own(app: App, caller: Caller, *, limit: int, before: int | None) 
 def _summary(app: App, name: str, message: Message, unread: int, peer: Peer | None, online: set[int]) -> Summary:
     if peer is None or not (peer.visible and app.policy.presence):
         return Summary(name, message, unread, None if peer is None else peer.display_name)
-    last_seen = None if peer.seen_on is None else date_of(peer.seen_on)
+    last_seen = date_of(peer.seen_on) if peer.seen_on is not None and peer.seen_on in DAYS else None
     return Summary(name, message, unread, peer.display_name, peer.id in online, last_seen)
 
 

@@ -44,6 +44,17 @@ class Unauthenticated(Refused):
     code = "unauthenticated"
 
 
+class SecondFactorRequired(Unauthenticated):
+    """The password was right. With `token` and one of `factors` the sign-in is completed."""
+
+    code = "second_factor_required"
+
+    def __init__(self, token: str, factors: Sequence[str]) -> None:
+        super().__init__("Show a second factor.")
+        self.token = token
+        self.factors = tuple(factors)
+
+
 class Forbidden(Refused):
     """The caller is known and may not do this."""
 

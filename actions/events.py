@@ -61,7 +61,9 @@ async def after(app: App, user_id: int, *, position: int, limit: int) -> list[Pl
 async def _after(app: App, user_id: int, position: int, limit: int) -> list[Placed]:
     told = await models.told.after(app.db, user_id, position=position, limit=limit)
     now = app.clock()
-    there = {one.shown.message.id: one.shown for one in told if one.shown and _is_there(one.shown.message, now)}
+    there = {
+        one.shown.message.id: one.shown for one in told if one.shown and _is_there(one.shown.message, user_id, now)
+    }
     shown = await presentation.show(app, user_id, list(there.values()))
     by_id = {message.id: message for message in shown}
     return [(one.entry.position, _event(one, by_id, user_id)) for one in told]
@@ -93,7 +95,7 @@ def _event(told: Told, shown: dict[int, Message], user_id: int) -> Event:
         message = shown.get(entry.message_id)
         if message is not None:
             return MessageSent(message) if entry.kind == Kind.MESSAGE else Edited(message)
-        deleted = told.shown is not None and told.shown.message.deleted_at is not None
+        deleted = told.shown is not None and _was_deleted(told.shown.message, user_id)
         entry = entry._replace(kind=Kind.DELETED if deleted else Kind.EXPIRED)
     return _plain_event(entry, _peer(told.people, user_id), told.people.get(entry.actor_id, ""))
 
@@ -117,5 +119,15 @@ def _other(pair: tuple[int, int], user_id: int) -> int:
     return pair[1] if pair[0] == user_id else pair[0]
 
 
-def _is_there(message: StoredMessage, now: int) -> bool:
-    return message.body is not None and (message.expires_at is None or message.expires_at > now)
+def _is_there(message: StoredMessage, user_id: int, now: int) -> bool:
+    there = message.body is not None and (message.expires_at is None or message.expires_at > now)
+    return there and not _has_left(message, user_id)
+
+
+def _was_deleted(message: StoredMessage, user_id: int) -> bool:
+    return message.deleted_at is not None or _has_left(message, user_id)
+
+
+def _has_left(message: StoredMessage, user_id: int) -> bool:
+    """Whether its recipient has deleted the conversation since, while it stays with its sender."""
+    return message.recipient_position is None and user_id != message.sender_id

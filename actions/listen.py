@@ -63,7 +63,7 @@ async def events_after(
 
     Nothing is told when the outcome is `reset`.
     """
-    await limits.spend_here(app, limits.READ, caller.user_id)
+    await limits.spend(app, limits.READ, caller.user_id)
     if wait <= 0:
         return await _now(app, caller, position, epoch, limit)
     ear = Ear()

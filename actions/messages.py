@@ -85,7 +85,7 @@ async def submit(app: App, caller: Caller, wanted: Outgoing, answer: Answering |
     body), `TooMany`, `TryLater` (nothing is known to be stored: send it again with the same `client_id`).
     """
     _check(app, wanted)
-    await limits.spend_here(app, limits.SEND, caller.user_id)
+    await limits.spend(app, limits.SEND, caller.user_id)
     recipient = await accounts.person(app, wanted.recipient)
     if recipient is None:
         raise NotFound("There is no such recipient.")
@@ -222,7 +222,7 @@ async def list_own(
     `before` and `after` are message ids; with `after`, the page holds those nearest to it. Raises `NotFound`
     when there is no such person.
     """
-    await limits.spend_here(app, limits.READ, caller.user_id)
+    await limits.spend(app, limits.READ, caller.user_id)
     page = Page(limit, before, after)
     if peer is None:
         found = await models.shown.of_user(app.db, caller.user_id, page, app.clock())
@@ -240,7 +240,7 @@ async def list_own(
 
 async def read_one(app: App, caller: Caller, message_id: int) -> Message:
     """One message; somebody else's looks like one that does not exist."""
-    await limits.spend_here(app, limits.READ, caller.user_id)
+    await limits.spend(app, limits.READ, caller.user_id)
     stored = await models.messages.one_of(app.db, caller.user_id, message_id, app.clock())
     if stored is None:
         raise NotFound("There is no such message.")

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import models.shown
-from actions import conversation_keys
+from actions import audit, conversation_keys
 from actions.app import App
-from actions.conversation_keys import KeyName
 from actions.times import when, when_known
 from crypto.at_rest import Opener, Place, Sealed
 from crypto.errors import Tampered
@@ -36,7 +35,10 @@ async def show(app: App, reader_id: int, found: Sequence[Shown]) -> list[Message
     theirs = [shown.message for shown in found if reader_id in conversation_keys.people_of(shown.message)]
     keys = await conversation_keys.of_messages(app, theirs)
     openers = {name: Opener(key) for name, key in keys.items()}
-    return [_show(shown, openers) for shown in found]
+    opened = [(shown, _open(shown.message, openers.get(conversation_keys.name_of(shown.message)))) for shown in found]
+    if any(content is None for _, content in opened):
+        audit.note(app, "integrity", user_id=reader_id, reason="message")
+    return [_show(shown, content) for shown, content in opened]
 
 
 def _as_seen_by(reader_id: int, shown: Shown) -> Shown:
@@ -62,9 +64,8 @@ def _is_told(message: StoredMessage, reader_id: int) -> bool:
     return message.sender_id == reader_id and message.recipient_id not in (None, reader_id)
 
 
-def _show(shown: Shown, openers: dict[KeyName, Opener]) -> Message:
+def _show(shown: Shown, content: str | None) -> Message:
     message = shown.message
-    content = _open(message, openers.get(conversation_keys.name_of(message)))
     try:
         return Message(
             id=message.id,

@@ -34,7 +34,7 @@ Value = str | bool | None
 
 async def own(app: App, caller: Caller) -> Profile:
     """The caller's profile."""
-    await limits.spend_here(app, limits.READ, caller.user_id)
+    await limits.spend(app, limits.READ, caller.user_id)
     return _there(await models.users.profile(app.db, caller.user_id))
 
 
@@ -44,7 +44,7 @@ async def change(app: App, caller: Caller, changes: Mapping[str, Value]) -> Prof
     `Invalid` with a fault for each bad field; then nothing has changed.
     """
     good = _checked(changes)
-    await limits.spend_here(app, limits.PROFILE, caller.user_id)
+    await limits.spend(app, limits.PROFILE, caller.user_id)
     before = _there(await models.users.profile(app.db, caller.user_id))
     if not good:
         return before

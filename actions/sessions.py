@@ -2,13 +2,20 @@
 
 A token alone proves nothing: the session behind it is looked at on every request, from memory that
 is never older than a few seconds; one that this instance has ended is refused from that moment on.
+An ending is told by the bus, and asked for in the database as well: the bus may be down, and whoever
+ends sessions at the command line has none.
+
+A session's row is sealed: what it says of its owner, its beginning, its end and the last proof counts
+only as we have written it.
 """
 
+import logging
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import models.sessions
-from actions import limits
+from actions import limits, notices
 from actions.app import App, Caller, Origin, new_id
 from actions.errors import TryLater, Unauthenticated
 from crypto import tokens
@@ -18,7 +25,11 @@ from models.sessions import Session
 from models.users import User
 from realtime.events import SessionEnded
 
+log = logging.getLogger("recado.sessions")
+
 DAY = 86_400_000
+# How far back endings are asked for: more than a commit takes, and than clocks of instances differ.
+LOOK_BACK = 10_000
 TICKET_SECONDS = 30
 MOST_DEVICE_NAME = 100
 # Each failed try means that somebody else's has succeeded, so this many callers can race.
@@ -36,7 +47,11 @@ class Tokens:
 
 
 async def begin(app: App, user: User, origin: Origin, *, device: str) -> Tokens:
-    """Start a session for somebody who has just proved who they are."""
+    """Start a session for somebody who has just proved who they are, and tell their other devices.
+
+    `user` MUST be as they were when their password was checked: if it has changed since, or they were disabled
+    meanwhile, this is `Unauthenticated`.
+    """
     now = app.clock()
     session_id = new_id()
     refresh = tokens.make_refresh(app.keys.token, session_id, 1)
@@ -58,10 +73,15 @@ async def begin(app: App, user: User, origin: Origin, *, device: str) -> Tokens:
         ended_at=None,
         disabled_at=None,
     )
+    session = _sealed(app, session)
+    version, most = user.password_version, app.policy.max_sessions
     record = _record(app, session, origin, "login")
-    evicted = await models.sessions.create(app.db, session, most=app.policy.max_sessions, record=record)
-    for ended in evicted:
-        _tell_ended(app, user.id, ended, "evicted")
+    try:
+        evicted = await models.sessions.create(app.db, session, password_version=version, most=most, record=record)
+    except models.sessions.Overtaken as error:
+        raise Unauthenticated(ENDED) from error
+    tell_ended(app, user.id, evicted, "evicted")
+    notices.tell(app, user.id, "login", except_session=session_id, session=session_id)
     return Tokens(_access(app, session, 1), refresh)
 
 
@@ -78,7 +98,7 @@ async def refresh(app: App, text: str, origin: Origin) -> Tokens:
     for _ in range(MOST_TRIES):
         session = await models.sessions.by_id(app.db, shown.session_id)
         now = app.clock()
-        if session is None or not session.is_alive(now):
+        if session is None or not session.is_alive(now) or not await _is_ours(app, session):
             raise Unauthenticated(ENDED)
         mac = tokens.fingerprint(app.keys.token, session.user_id, shown)
         if not _is_good(session, shown.generation, mac):
@@ -115,19 +135,42 @@ async def authenticate(app: App, token: str, origin: Origin) -> Caller:
     return Caller(session.user_id, session.username, session.id, origin, claims.expires_at)
 
 
+async def own(app: App, caller: Caller) -> Session:
+    """The caller's session as it stands in the database; `Unauthenticated` when it has ended."""
+    session = await models.sessions.by_id(app.db, caller.session_id)
+    if session is None or not session.is_alive(app.clock()) or not await _is_ours(app, session):
+        raise Unauthenticated(ENDED)
+    return session
+
+
+async def renew(app: App, caller: Caller, *, record: Record) -> None:
+    """Note that the caller has proved just now who they are. What asks for that is step_up.py."""
+    session = _sealed(app, replace(await own(app, caller), auth_time=app.clock()))
+    renewed = await models.sessions.renew(
+        app.db, session.id, auth_time=session.auth_time, seal=session.seal, record=record
+    )
+    app.sessions.drop(session.id)
+    if not renewed:
+        raise Unauthenticated(ENDED)
+
+
 async def end(app: App, caller: Caller) -> None:
     """Sign out: end the caller's own session, everywhere."""
-    now = app.clock()
-    record = Record(
-        at=now,
-        action="logout",
-        actor_id=caller.user_id,
-        session_id=caller.session_id,
-        network=caller.origin.network,
-        request_id=caller.origin.request_id,
-    )
-    await models.sessions.end(app.db, caller.session_id, now=now, reason="logout", record=record)
-    _tell_ended(app, caller.user_id, caller.session_id, "logout")
+    await limits.spend(app, limits.SESSIONS, caller.user_id)
+    record = act(app, caller, "logout")
+    await models.sessions.end(app.db, caller.session_id, now=record.at, reason="logout", record=record)
+    tell_ended(app, caller.user_id, [caller.session_id], "logout")
+
+
+async def end_others(app: App, caller: Caller, *, reason: str) -> int:
+    """End all of the caller's sessions but the one that asks; how many these were."""
+    record = act(app, caller, "sessions_end", reason=reason)
+    return await _end_of(app, caller.user_id, caller.session_id, reason, record)
+
+
+async def end_all(app: App, user_id: int, *, reason: str, record: Record) -> int:
+    """End all of a person's sessions, everywhere; how many these were. `record` says who did it, and why."""
+    return await _end_of(app, user_id, None, reason, record)
 
 
 async def make_ticket(app: App, caller: Caller) -> str:
@@ -171,15 +214,74 @@ async def end_dead_sockets(app: App) -> None:
         app.hub.end_sessions(held[session_id], SessionEnded(session_id=session_id, except_id=None, reason="ended"))
 
 
+async def hear_endings(app: App) -> None:
+    """Learn from the database which sessions have just ended, whoever has ended them, and close their sockets."""
+    for session_id, user_id in await models.sessions.ended_since(app.db, app.clock() - LOOK_BACK):
+        if not app.ended.get(session_id):
+            app.ended.put(session_id, True)
+            ended = SessionEnded(session_id=session_id, except_id=None, reason="ended")
+            app.hub.end_sessions(user_id, ended)
+
+
+def tell_ended(app: App, user_id: int, session_ids: Iterable[int], reason: str) -> None:
+    """Refuse these sessions from now on, and close their sockets on every instance. MUST follow the commit."""
+    for session_id in session_ids:
+        app.ended.put(session_id, True)
+        app.bus.publish([(user_id, None)], SessionEnded(session_id=session_id, except_id=None, reason=reason))
+
+
+def act(app: App, caller: Caller, action: str, *, target: str = "", reason: str = "") -> Record:
+    """The record of something that the caller does now."""
+    return Record(
+        at=app.clock(),
+        action=action,
+        actor_id=caller.user_id,
+        session_id=caller.session_id,
+        network=caller.origin.network,
+        reason=reason,
+        target=target,
+        request_id=caller.origin.request_id,
+    )
+
+
+async def _end_of(app: App, user_id: int, except_id: int | None, reason: str, record: Record) -> int:
+    ended = await models.sessions.end_of(
+        app.db, user_id, except_id=except_id, now=record.at, reason=reason, record=record
+    )
+    tell_ended(app, user_id, ended, reason)
+    return len(ended)
+
+
 async def _session(app: App, session_id: int) -> Session | None:
     session = app.sessions.get(session_id)
     if session is None:
         async with app.coming:
             session = await models.sessions.by_id(app.db, session_id)
+        if session is not None and session.is_alive(app.clock()) and not await _is_ours(app, session):
+            session = None
         if session is not None:
             app.sessions.put(session_id, session)
     # Asked last: what was read may be older than the ending.
     return None if app.ended.get(session_id) else session
+
+
+async def _is_ours(app: App, session: Session) -> bool:
+    """Whether a living session is as we have written it; one that is not ends here."""
+    if tokens.is_session_seal(app.keys.token, session.seal, *_sealed_facts(session)):
+        return True
+    log.error("a session's row is not as it was written", extra={"session": session.id, "user": session.user_id})
+    record = Record(at=app.clock(), action="session_tampered", outcome="refused", session_id=session.id)
+    if await models.sessions.end(app.db, session.id, now=record.at, reason="tampered", record=record):
+        tell_ended(app, session.user_id, [session.id], "tampered")
+    return False
+
+
+def _sealed(app: App, session: Session) -> Session:
+    return replace(session, seal=tokens.seal_session(app.keys.token, *_sealed_facts(session)))
+
+
+def _sealed_facts(session: Session) -> tuple[int, ...]:
+    return session.id, session.user_id, session.created_at, session.auth_time, session.expires_at
 
 
 def _is_good(session: Session, generation: int, mac: bytes) -> bool:
@@ -195,13 +297,10 @@ def _ticket_owner(user_id: int, session_id: int) -> str:
 
 async def _end_reused(app: App, session: Session, origin: Origin) -> None:
     record = _record(app, session, origin, "refresh_reuse", outcome="refused")
-    await models.sessions.end(app.db, session.id, now=app.clock(), reason="refresh_reuse", record=record)
-    _tell_ended(app, session.user_id, session.id, "refresh_reuse")
-
-
-def _tell_ended(app: App, user_id: int, session_id: int, reason: str) -> None:
-    app.ended.put(session_id, True)
-    app.bus.publish([(user_id, None)], SessionEnded(session_id=session_id, except_id=None, reason=reason))
+    ended = await models.sessions.end(app.db, session.id, now=record.at, reason="refresh_reuse", record=record)
+    tell_ended(app, session.user_id, [session.id], "refresh_reuse")
+    if ended:
+        notices.tell(app, session.user_id, "refresh_reuse", except_session=session.id, session=session.id)
 
 
 def _record(app: App, session: Session, origin: Origin, action: str, outcome: str = "ok") -> Record:

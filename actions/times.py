@@ -4,7 +4,10 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 
 EPOCH = date(1970, 1, 1)
+# Those that `date_of` can tell.
+DAYS = range(date.max.toordinal() - EPOCH.toordinal() + 1)
 DAY = 86_400_000
+LAST = 253_402_300_799_999  # of the year 9999
 MINUTE = 60_000
 
 
@@ -12,6 +15,11 @@ def when(milliseconds: int) -> str:
     """`1700000000123` → `2023-11-14T22:13:20.123Z`."""
     minute, rest = divmod(milliseconds, MINUTE)
     return f"{_minute(minute)}:{rest / 1000:06.3f}Z"
+
+
+def when_written(milliseconds: int) -> str:
+    """The same for what stands in a row that somebody may have spoilt: the nearest time there is, never an error."""
+    return when(min(max(milliseconds, 0), LAST))
 
 
 def when_known(milliseconds: int | None) -> str | None:

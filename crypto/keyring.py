@@ -24,6 +24,16 @@ KEY_BYTES = 32
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 # 32 random bytes hold 30 different values on average, and 16 or fewer once in 10^13.
 _FEWEST_DISTINCT = 17
+# Keys that stand in specifications, from where people copy them: Fernet's, and that of AES-256 (NIST SP 800-38A).
+_PUBLISHED = frozenset(
+    map(
+        bytes.fromhex,
+        (
+            "730ff4c7af3d46923e8ed451ee813c87f790b0a226bc96a92de49b5e9c05e1ee",
+            "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+        ),
+    )
+)
 
 
 class Secret:
@@ -144,6 +154,8 @@ def _weakness(secret: bytes) -> str | None:
         return "a sequence is not random"
     if _is_text(secret):
         return "readable text is not random"
+    if secret in _PUBLISHED:
+        return "everybody can read this key in a specification"
     return None
 
 

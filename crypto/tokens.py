@@ -1,4 +1,4 @@
-"""Tokens: access (a JWT, short) and refresh (opaque, rotating).
+"""Tokens: access (a JWT, short) and refresh (opaque, rotating); and the seal of the session behind them.
 
 An access token is made with PyJWT and its MAC checked with PyJWT's HS256; its form, header, claims and times
 are checked here, because PyJWT ignores `typ`, knows only the system's clock and takes an int for a float or a
@@ -179,6 +179,29 @@ def ticket_fingerprint(token: Ring, ticket: str) -> bytes:
     return hmac.digest(token.current.secret, canonical(b"ticket", 1, _shown(ticket)), "sha256")
 
 
+def reset_fingerprint(token: Ring, text: str) -> bytes:
+    """What the database holds of a one-time token that sets a password: 32 bytes."""
+    return hmac.digest(token.current.secret, canonical(b"reset", 1, _shown(text)), "sha256")
+
+
+def seal_session(token: Ring, *facts: int) -> bytes:
+    """What a session's row must carry: the id of the key, and a MAC over what only we may say of the session."""
+    key = token.current
+    key_id = key.id.encode("ascii")
+    return bytes((len(key_id),)) + key_id + _session_mac(key, facts)
+
+
+def is_session_seal(token: Ring, seal: bytes, *facts: int) -> bool:
+    """Whether `seal_session` has made it for these facts, with any key of the ring."""
+    try:
+        mac_at = 1 + seal[0]
+        key = token.by_id(seal[1:mac_at].decode("ascii"))
+        made = _session_mac(key, facts)
+    except (IndexError, ValueError, UnknownKey):
+        return False
+    return hmac.compare_digest(seal[mac_at:], made)
+
+
 def keyed_name(token: Ring, text: str) -> str:
     """A stand-in for a name that may be a mistyped password: the same for the same text, and no way back."""
     return hmac.digest(token.current.secret, canonical(b"name", 1, _shown(text)), "sha256")[:16].hex()
@@ -205,6 +228,10 @@ def _access_of(payload: bytes) -> tuple[Access, int]:
         raise ValueError("claims out of range")
     access = Access(user_id, claims.sid, claims.gen, claims.iat, claims.exp, claims.auth_time, claims.jti)
     return access, claims.nbf
+
+
+def _session_mac(key: Key, facts: tuple[int, ...]) -> bytes:
+    return hmac.digest(key.secret, canonical(b"session", 1, *facts), "sha256")
 
 
 def _tag(key: Key, refresh: Refresh) -> bytes:

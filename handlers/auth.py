@@ -79,7 +79,7 @@ async def login(call: Call[Login, None]) -> Answer:
     tokens = await accounts.login(
         call.app, call.origin, username=body.username, password=body.password, device=body.device
     )
-    return _tokens(call.keeps_cookie, tokens)
+    return token_answer(call.keeps_cookie, tokens)
 
 
 async def refresh(call: Call[RefreshToken, None]) -> Answer:
@@ -87,7 +87,7 @@ async def refresh(call: Call[RefreshToken, None]) -> Answer:
     text = call.cookie or "" if call.keeps_cookie else call.body.refresh
     if text is None:
         raise Invalid.field("refresh", "missing", "The field is missing.")
-    return _tokens(call.keeps_cookie, await sessions.refresh(call.app, text, call.origin))
+    return token_answer(call.keeps_cookie, await sessions.refresh(call.app, text, call.origin))
 
 
 async def logout(call: Call[None, None]) -> Answer:
@@ -108,7 +108,8 @@ async def check_username(call: Call[None, UsernameQuery]) -> Answer:
     return Answer(Existence(await accounts.exists(call.app, call.query.username)))
 
 
-def _tokens(keeps_cookie: bool, tokens: Tokens) -> Answer:
+def token_answer(keeps_cookie: bool, tokens: Tokens) -> Answer:
+    """What somebody gets who has signed in: both tokens, or for the page one of them and a cookie."""
     if keeps_cookie:
         return Answer(TokenPair(tokens.access), refresh_cookie=tokens.refresh)
     return Answer(TokenPair(tokens.access, tokens.refresh))

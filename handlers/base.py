@@ -19,6 +19,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, format_timestamp
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
+from actions import audit
 from actions.app import App, Origin
 from actions.errors import Refused, TryLater
 from handlers import problems
@@ -59,6 +60,7 @@ class Doorway:
     heartbeat_seconds: int
     pulse: Pulse
     allowance: Allowance | None  # None: as fast as anybody likes
+    security_contact: str = ""
     # How often each route gave each status: (method, route, status).
     answers: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     # Requests that have come and are not answered yet.
@@ -154,13 +156,16 @@ class Base(RequestHandler):
     def check_host(self) -> None:
         """Refuse a request for a host that is not ours, and one that another site's page has made."""
         if not self.doorway.origins.host_is_ours(self.request):
+            audit.note(self.doorway.app, "origin", origin=self.origin, reason="host")
             raise DoorError(421, "This server does not answer for that host.")
         if not self.doorway.origins.may_come_from(self.request):
+            audit.note(self.doorway.app, "origin", origin=self.origin, reason="origin")
             raise DoorError(403, "Requests from this origin are not allowed.")
 
     def check_fetch(self) -> None:
         """Refuse what a browser fetches for the page of another site."""
         if not self.doorway.origins.may_fetch(self.request):
+            audit.note(self.doorway.app, "origin", origin=self.origin, reason="site")
             raise DoorError(403, "Requests from other sites are not allowed.")
 
     def finish_problem(self, error: Exception) -> None:

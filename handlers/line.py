@@ -6,7 +6,7 @@ client sent is logged.
 
 import asyncio
 
-from actions import sessions
+from actions import factors, sessions
 from actions.app import Caller, Origin
 from actions.attach import attach, detach, go_live, recover, resume
 from actions.errors import Invalid, Unauthenticated
@@ -49,6 +49,7 @@ class Line:
     async def attach(self, caller: Caller) -> None:
         """Everything for this person is kept for this socket from now on. Raises what `attach` raises."""
         app, bound = self._doorway.app, self._doorway.max_queued_bytes
+        await factors.require_enrolled(app, caller.user_id)
         self.connection = Connection(caller.user_id, caller.session_id, self.dialect, self.wire, bound)
         try:
             await attach(app, caller, self.connection)

@@ -12,6 +12,7 @@ from handlers.problems import Problem
 from handlers.routes import OPERATIONS
 
 VERSION = "1.0.0"
+FILE = "application/zip"
 REFERENCE = "#/components/schemas/{name}"
 PROBLEMS = {
     400: "A field is not valid; `errors` names it.",
@@ -27,6 +28,8 @@ PROBLEMS = {
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "username": {"type": "string", "minLength": 1, "maxLength": 32},
     "message_id": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
+    "passkey_id": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
+    "session_id": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
 }
 
 
@@ -57,7 +60,7 @@ def document() -> dict[str, Any]:
 def _shapes(operations: Iterable[Operation]) -> Iterable[Any]:
     yield Problem
     for operation in operations:
-        yield from (shape for shape in operation.answers.values() if shape is not None)
+        yield from (shape for shape in operation.answers.values() if shape is not None and shape is not bytes)
         if operation.body is not None:
             yield operation.body
 
@@ -93,6 +96,8 @@ def _always(operation: Operation) -> Iterable[int]:
 def _answer(shape: Any) -> dict[str, Any]:
     if shape is None:
         return {"description": "Done."}
+    if shape is bytes:
+        return {"description": "A file.", "content": {FILE: {"schema": {"type": "string", "format": "binary"}}}}
     schema = {"type": "object"} if shape is dict else _schema(shape)
     return {"description": "Done.", "content": {"application/json": {"schema": schema}}}
 

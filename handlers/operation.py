@@ -1,6 +1,6 @@
 """What a route is: one operation, its shapes and its answers. The table of all is in `routes.py`."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -8,6 +8,7 @@ import msgspec
 
 from actions.app import App, Caller, Origin
 from actions.limits import Rule
+from actions.passkeys import Site
 
 B = TypeVar("B")
 Q = TypeVar("Q")
@@ -35,6 +36,8 @@ class Call(Generic[B, Q]):
     # The page keeps its refresh token in a cookie that no script can read.
     keeps_cookie: bool = False
     cookie: str | None = None
+    # Where the page that asks is, for passkeys; asked only by who needs it.
+    site: Callable[[], Site | None] = lambda: None
 
     @property
     def caller(self) -> Caller:
@@ -45,19 +48,24 @@ class Call(Generic[B, Q]):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back. `refresh_cookie`: a new value, an empty one to remove the cookie, or None to leave it."""
+    """What goes back. `refresh_cookie`: a new value, an empty one to remove the cookie, or None to leave it.
+
+    `pieces`: a body that is made while it is sent; `headers` say what it is.
+    """
 
     body: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     refresh_cookie: str | None = None
+    pieces: AsyncIterator[bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One method on one path.
 
-    `lenient` (COMPAT: the operations of the first system) ignores unknown fields; all others refuse them.
+    `enrols`: what somebody needs to enrol a second factor. `lenient` (COMPAT: the operations of the first
+    system) ignores unknown fields; all others refuse them.
     """
 
     method: str
@@ -71,6 +79,8 @@ class Operation:
     lenient: bool = False
     signed_in: bool = True
     limit: Rule | None = None
+    # Open to who has no second factor yet where everybody must.
+    enrols: bool = False
     tags: tuple[str, ...] = ()
 
     @property

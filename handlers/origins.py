@@ -1,16 +1,21 @@
 """Where a request comes from: the client's address behind trusted proxies, our own origin, who else may embed us."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from tornado.httputil import HTTPServerRequest
 
+from actions.passkeys import Site
+
 IPV4_PREFIX = 24
 IPV6_PREFIX = 48
 IPV6_LIMIT_PREFIX = 64
 LONGEST_ADDRESS = 45  # as text (RFC 4291 §2.2)
+# `[IPv6]`, with a port or without; an IPv4 address with a port; anything else is an address, or none.
+HOP = re.compile(r"\[([^\[\]]+)\](?::\d{1,5})?|([\d.]+):\d{1,5}|([^\[\]]+)", re.ASCII)
 MOST_REMEMBERED = 1024
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -39,12 +44,13 @@ class Origins:
         return peer
 
     def scheme(self, request: HTTPServerRequest) -> str:
-        """`http` or `https`, as the client sees it."""
+        """`http` or `https`, as the client sees it: as a trusted proxy tells, else as `public` says of this host."""
         told = request.headers.get("X-Forwarded-Proto", "")
-        if told not in ("http", "https"):
-            return request.protocol
         peer = _parse(request.remote_ip or "")
-        return told if peer is not None and self._is_trusted(peer) else request.protocol
+        if told in ("http", "https") and peer is not None and self._is_trusted(peer):
+            return told
+        scheme, _, host = self.public.partition("://")
+        return scheme if host and host == request.host.lower() else request.protocol
 
     def host_is_ours(self, request: HTTPServerRequest) -> bool:
         """Whether the `Host` is one we answer to; a rebound name (DNS rebinding) is not."""
@@ -67,6 +73,17 @@ class Origins:
         """Whether `origin` is this server as the client addressed it: scheme, host and port."""
         return origin.lower() in (self.public or None, f"{self.scheme(request)}://{request.host.lower()}")
 
+    def site(self, request: HTTPServerRequest) -> Site | None:
+        """What passkeys are for (WebAuthn §5.1.3): `public_url`, or else the host, when it is known to be ours.
+
+        An unknown name could be anybody's that leads here; `localhost` is this machine itself.
+        """
+        host = request.host.lower()
+        origin = self.public or f"{self.scheme(request)}://{host}"
+        name = _without_port(origin.partition("://")[2])
+        known = self.public or self.allowed_hosts or name == "localhost" or name.endswith(".localhost")
+        return Site(name, origin) if known and _parse(name) is None else None
+
     def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self.trusted_proxies)
 
@@ -88,7 +105,9 @@ def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
 
 
 def _parse(text: str) -> Address | None:
-    bare = text.strip("[]").partition("%")[0]
+    """An address as peers and proxies write it: with brackets, a zone or a port, or without."""
+    found = HOP.fullmatch(text)
+    bare = (found[1] or found[2] or found[3]).partition("%")[0] if found else ""
     return _address(bare) if len(bare) <= LONGEST_ADDRESS else None
 
 

@@ -23,6 +23,12 @@ QUIET_POLICY = (
     "default-src 'none'; style-src 'nonce-{nonce}'; img-src 'self'; form-action 'none'; base-uri 'none';"
     " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
+# What a page of ours never asks for, and so nothing that got into it may either.
+FEATURES = (
+    "accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer", "microphone",
+    "midi", "payment", "serial", "usb", "xr-spatial-tracking",
+)  # fmt: skip
+NO_FEATURES = ", ".join(f"{feature}=()" for feature in FEATURES)
 NONCE = "__NONCE__"
 HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]+")
 FOREVER = "public, max-age=31536000, immutable"
@@ -78,6 +84,7 @@ class Page(Base):
         self.set_header("Content-Security-Policy", policy)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.set_header("Permissions-Policy", NO_FEATURES)
         html = await self.html()
         self.finish_with_common(html.replace(NONCE, nonce).encode())
 

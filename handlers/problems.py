@@ -14,6 +14,7 @@ from actions.errors import (
     Invalid,
     NotFound,
     Refused,
+    SecondFactorRequired,
     TooMany,
     TryLater,
     Unauthenticated,
@@ -58,7 +59,10 @@ class FieldError(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """RFC 9457 §3.1, with `code` for programs and `request_id` for whoever reads the log."""
+    """RFC 9457 §3.1, with `code` for programs and `request_id` for whoever reads the log.
+
+    `errors` are for validation; `mfa_token`, and with which `factors` it is good, for a sign-in that goes on.
+    """
 
     type: str
     title: str
@@ -67,6 +71,9 @@ class Problem(msgspec.Struct, frozen=True):
     code: str
     request_id: str
     errors: list[FieldError] | UnsetType = UNSET
+    mfa_required: bool | UnsetType = UNSET
+    mfa_token: str | UnsetType = UNSET
+    factors: list[str] | UnsetType = UNSET
 
 
 class DoorError(Exception):
@@ -112,6 +119,7 @@ def problem_of(error: Exception, request_id: str) -> Problem:
             "Something went wrong here. The request id finds it.",
             (),
         )
+    waits = error if isinstance(error, SecondFactorRequired) else None
     return Problem(
         type="about:blank",
         title=HTTPStatus(status).phrase,
@@ -120,4 +128,7 @@ def problem_of(error: Exception, request_id: str) -> Problem:
         code=code,
         request_id=request_id,
         errors=[FieldError(fault.field, fault.code, fault.detail) for fault in faults] or UNSET,
+        mfa_required=True if waits else UNSET,
+        mfa_token=waits.token if waits else UNSET,
+        factors=list(waits.factors) if waits else UNSET,
     )

@@ -12,7 +12,14 @@ from handlers.shapes import kind as kind_of
 Told = Mapping[str, Any]
 
 # The groups of calls, in this order; a group that is missing here stands behind them under its own name.
-TAGS = {"accounts": "Accounts", "messages": "Messages", "blocks": "Blocks", "operations": "Operations"}
+TAGS = {
+    "accounts": "Accounts",
+    "sessions": "Sessions and passwords",
+    "factors": "Second factors",
+    "messages": "Messages",
+    "blocks": "Blocks",
+    "operations": "Operations",
+}
 LEAD = (
     "JSON in UTF-8. The last slash of a path may be left out. Calls that need an access token take it as"
     " `Authorization: Bearer …`. Ignore fields of an answer that you do not know."
@@ -94,5 +101,5 @@ def _schemas() -> Mapping[str, Told]:
 
 
 def _content(told: Told) -> Told:
-    schema: Told = told["content"]["application/json"]["schema"]
+    schema: Told = next(iter(told["content"].values()))["schema"]
     return schema

@@ -9,13 +9,29 @@ from tornado.routing import URLSpec
 from tornado.web import Application, RequestHandler, url
 
 from actions import limits
+from actions.audit import Event
 from actions.messages import Message
-from handlers import auth, blocks, conversations, events, messages, ops, users
+from handlers import (
+    account,
+    audit,
+    auth,
+    blocks,
+    conversations,
+    events,
+    factors,
+    messages,
+    ops,
+    passkeys,
+    passwords,
+    sessions,
+    users,
+)
 from handlers.base import Absent, Doorway
 from handlers.door import Door
 from handlers.logs import log_request
 from handlers.operation import Operation
 from handlers.pages import Asset, Files, Page, Reference
+from handlers.security_txt import SecurityText
 from handlers.websocket import Socket
 
 _Place = tuple[type[RequestHandler], dict[str, Any]]
@@ -38,16 +54,122 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/api/auth/logout/", auth.logout, "Sign out: end this session everywhere",
-        answers={204: None}, tags=("accounts",),
+        answers={204: None}, enrols=True, tags=("accounts",),
     ),
     Operation(
         "POST", "/api/auth/ws-ticket/", auth.ws_ticket, "Get a one-time ticket for a WebSocket",
         answers={200: auth.Ticket}, tags=("accounts",),
     ),
     Operation(
+        "POST", "/api/auth/logout/everywhere/", sessions.end_everywhere, "Sign out everywhere: end all sessions",
+        answers={204: None}, enrols=True, tags=("sessions",),
+    ),
+    Operation(
+        "GET", "/api/auth/sessions/", sessions.list_own, "List where I am signed in",
+        answers={200: list[sessions.Session]}, enrols=True, tags=("sessions",),
+    ),
+    Operation(
+        "DELETE", "/api/auth/sessions/", sessions.end_others, "End all other sessions everywhere",
+        answers={204: None}, enrols=True, tags=("sessions",),
+    ),
+    Operation(
+        "DELETE", "/api/auth/sessions/{session_id}/", sessions.end_one, "End one of my sessions everywhere",
+        answers={204: None}, problems=(404,), enrols=True, tags=("sessions",),
+    ),
+    Operation(
+        "POST", "/api/auth/step-up/", passwords.prove, "Prove again who I am",
+        body=passwords.Proof, answers={204: None}, enrols=True, tags=("sessions",),
+    ),
+    Operation(
+        "POST", "/api/auth/password/", passwords.change, "Change my password; all other sessions end",
+        body=passwords.PasswordChange, answers={204: None}, problems=(409,), tags=("sessions",),
+    ),
+    Operation(
+        "POST", "/api/auth/password/reset/", passwords.reset, "Set a password with a one-time token of the operator",
+        body=passwords.PasswordReset, answers={204: None}, problems=(401,),
+        signed_in=False, limit=limits.RESET, tags=("sessions",),
+    ),
+    Operation(
         "GET", "/api/auth/check-username/", auth.check_username, "Does this name exist?",
         query=auth.UsernameQuery, lenient=True, answers={200: auth.Existence},
         signed_in=False, limit=limits.CHECK_USERNAME, tags=("accounts",),
+    ),
+    Operation(
+        "POST", "/api/auth/login/second-factor/", factors.complete, "Complete a sign-in with a second factor",
+        body=factors.SecondFactor, answers={200: auth.TokenPair}, problems=(401,),
+        signed_in=False, limit=limits.LOGIN_ADDRESS, tags=("factors",),
+    ),
+    Operation(
+        "GET", "/api/auth/factors/", factors.standing, "Which second factors have I?",
+        answers={200: factors.Standing}, enrols=True, tags=("factors",),
+    ),
+    Operation(
+        "POST", "/api/auth/totp/", factors.offer_totp, "Begin to use one-time passwords",
+        answers={200: factors.TotpOffer}, problems=(409,), enrols=True, tags=("factors",),
+    ),
+    Operation(
+        "POST", "/api/auth/totp/confirm/", factors.confirm_totp, "Show the first one-time password",
+        body=factors.Otp, answers={200: factors.RecoveryCodes}, problems=(409,), enrols=True,
+        tags=("factors",),
+    ),
+    Operation(
+        "DELETE", "/api/auth/totp/", factors.remove_totp, "Give up one-time passwords",
+        body=passwords.Proof, answers={204: None}, problems=(409,), tags=("factors",),
+    ),
+    Operation(
+        "POST", "/api/auth/recovery-codes/", factors.renew_codes, "Get new recovery codes",
+        body=passwords.Proof, answers={200: factors.RecoveryCodes}, problems=(409,), tags=("factors",),
+    ),
+    Operation(
+        "POST", "/api/auth/passkeys/options/", passkeys.offer, "Begin to add a passkey",
+        answers={200: passkeys.CreationOptions}, enrols=True, tags=("factors",),
+    ),
+    Operation(
+        "POST", "/api/auth/passkeys/", passkeys.register, "Add a passkey",
+        body=passkeys.NewPasskey, answers={201: passkeys.OwnPasskey}, problems=(409,), enrols=True,
+        tags=("factors",),
+    ),
+    Operation(
+        "GET", "/api/auth/passkeys/", passkeys.list_own, "List own passkeys",
+        answers={200: list[passkeys.OwnPasskey]}, enrols=True, tags=("factors",),
+    ),
+    Operation(
+        "PATCH", "/api/auth/passkeys/{passkey_id}/", passkeys.rename, "Give an own passkey another name",
+        body=passkeys.Named, answers={200: passkeys.OwnPasskey}, problems=(404,), tags=("factors",),
+    ),
+    Operation(
+        "DELETE", "/api/auth/passkeys/{passkey_id}/", passkeys.remove, "Remove an own passkey",
+        answers={204: None}, problems=(404, 409), tags=("factors",),
+    ),
+    Operation(
+        "POST", "/api/auth/login/passkey/options/", passkeys.ask, "Begin to sign in with a passkey",
+        body=passkeys.Who, answers={200: passkeys.RequestOptions}, problems=(401, 404),
+        signed_in=False, limit=limits.LOGIN_ADDRESS, tags=("factors",),
+    ),
+    Operation(
+        "POST", "/api/auth/login/passkey/", passkeys.login, "Sign in with a passkey alone",
+        body=passkeys.PasskeyLogin, answers={200: auth.TokenPair}, problems=(401,),
+        signed_in=False, limit=limits.LOGIN_ADDRESS, tags=("factors",),
+    ),
+    Operation(
+        "POST", "/api/auth/passkeys/step-up/options/", passkeys.ask_step_up, "Begin to prove by passkey who is there",
+        answers={200: passkeys.RequestOptions}, problems=(404,), tags=("factors",),
+    ),
+    Operation(
+        "POST", "/api/auth/passkeys/step-up/", passkeys.step_up, "Prove by passkey who is there",
+        body=passkeys.Shown, answers={204: None}, tags=("factors",),
+    ),
+    Operation(
+        "POST", "/api/auth/export/", account.export_own, "Take everything along as one file",
+        answers={200: bytes}, tags=("accounts",),
+    ),
+    Operation(
+        "DELETE", "/api/auth/account/", account.erase, "Erase my account",
+        body=passwords.Proof, answers={204: None, 202: None}, enrols=True, tags=("accounts",),
+    ),
+    Operation(
+        "GET", "/api/auth/audit/", audit.list_own, "List what was done in my name, newest first",
+        query=audit.AuditQuery, answers={200: list[Event]}, tags=("accounts",),
     ),
     Operation("GET", "/api/users/me/", users.me, "Who am I?", answers={200: users.Me}, tags=("accounts",)),
     Operation(
@@ -84,6 +206,10 @@ OPERATIONS: tuple[Operation, ...] = (
         body=conversations.UpTo, answers={204: None}, problems=(404,), tags=("messages",),
     ),
     Operation(
+        "DELETE", "/api/conversations/{username}/", account.delete_conversation, "Delete a conversation of mine",
+        answers={204: None, 202: None}, problems=(404,), tags=("messages",),
+    ),
+    Operation(
         "GET", "/api/events/", events.list_own, "List or await what has happened behind a position",
         query=events.EventsQuery, answers={200: events.Events}, tags=("messages",),
     ),
@@ -105,15 +231,16 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/readyz", ops.readyz, "Should it get traffic?",
-        answers={200: ops.Readiness, 503: ops.Readiness}, signed_in=False, tags=("operations",),
+        answers={200: ops.Readiness, 503: ops.Readiness},
+        signed_in=False, limit=limits.OPERATIONS, tags=("operations",),
     ),
     Operation(
         "GET", "/api/openapi.json", ops.openapi, "This description",
-        answers={200: dict}, signed_in=False, tags=("operations",),
+        answers={200: dict}, signed_in=False, limit=limits.OPERATIONS, tags=("operations",),
     ),
     Operation(
         "GET", "/api/asyncapi.json", ops.asyncapi, "The description of the WebSocket",
-        answers={200: dict}, signed_in=False, tags=("operations",),
+        answers={200: dict}, signed_in=False, limit=limits.OPERATIONS, tags=("operations",),
     ),
 )  # fmt: skip
 
@@ -130,6 +257,7 @@ def make_application(doorway: Doorway, files: Files) -> Application:
         url(r"/", Page, {"doorway": doorway, "files": files}),
         url(r"/api/docs/?", Reference, {"doorway": doorway, "files": files}),
         url(r"/static/([A-Za-z0-9._-]+)", Asset, {"doorway": doorway, "files": files}),
+        url(r"/\.well-known/security\.txt", SecurityText, {"doorway": doorway}),
     ]
     return _Paths(
         {form: door for path, door in doors.items() if "{" not in path for form in _forms(path)},

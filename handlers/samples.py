@@ -76,6 +76,7 @@ V1_SERVER: Mapping[str, Sample] = {
     "unknown": {"type": "unknown", "position": 8},
     "typing": {"type": "typing", "peer": "alice"},
     "presence": {"type": "presence", "peer": "alice", "online": True},
+    "notice": {"type": "notice", "kind": "login", "at": "2026-11-22T09:14:00.250Z", "session": 4503599627370497},
     "heartbeat": {"type": "heartbeat", "position": 5},
     "error": {"type": "error", "code": "not_found", "detail": "There is no such message of yours.", "ref": "4"},
     "bye": {"type": "bye", "code": 1012, "reason": "restarting, resume", "resume_after_ms": 1730},

@@ -7,7 +7,7 @@ from typing import Any
 Schema = Mapping[str, Any]
 
 MOST_INTEGER = 2**53 - 1
-FORMATS = {"uuid": "UUID"}
+FORMATS = {"uuid": "UUID", "binary": "a file"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from actions import profile
 from actions.profile import Profile
-from actions.times import when
+from actions.times import when_written
 from handlers.operation import Answer, Call
 
 DisplayName = Annotated[str, Meta(examples=["Ana Souza"], extra_json_schema={"minLength": 1, "maxLength": 64})]
@@ -47,4 +47,4 @@ async def change_me(call: Call[MyChanges, None]) -> Answer:
 
 
 def _shown(own: Profile) -> Me:
-    return Me(own.name, own.receipts, own.presence, when(own.created_at), own.display_name, own.language)
+    return Me(own.name, own.receipts, own.presence, when_written(own.created_at), own.display_name, own.language)

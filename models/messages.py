@@ -127,7 +127,9 @@ def from_row(row: Row) -> StoredMessage:
     """A stored message from a row of `COLUMNS`."""
     *values, edited_at, revision, alg, key_generation, body = row
     values[4], values[5], values[13] = as_bytes(row[4]), bool(row[5]), as_bytes(row[13])
-    values.append(None if body is None else Kept(edited_at, revision, alg, key_generation, bytes(body)))
+    # Only a forger leaves out what belongs to a kept text: with 0 it opens by no key, like any other that was changed.
+    kept = (edited_at, revision or 0, alg or 0, key_generation or 0)
+    values.append(None if body is None else Kept(*kept, bytes(body)))
     return StoredMessage(*values)
 
 

@@ -2,7 +2,8 @@
 
 A refresh token is known here by fingerprint only. `refresh_mac` is the newest token's, `parent_mac`
 the one before: it stays good until its child is first used (`confirmed`), because the answer that
-carried the child may have been lost.
+carried the child may have been lost. A session that ends loses its fingerprints and its seal: to take
+the ending back is not enough to bring it back.
 """
 
 from collections.abc import Sequence
@@ -11,19 +12,30 @@ from dataclasses import dataclass
 import peewee
 
 from models import audit, timelines
-from models.db import Database, Engine, as_bytes, execute, fetch, rows_of_marks
+from models.db import Database, Engine, Row, as_bytes, execute, fetch, rows_of_marks
 
 COLUMNS = (
     "s.id, s.user_id, u.name, s.created_at, s.used_at, s.auth_time, s.idle_expires_at, s.expires_at, s.device,"
-    " s.network, s.generation, s.confirmed, s.refresh_mac, s.parent_mac, s.ended_at, u.disabled_at"
+    " s.network, s.generation, s.confirmed, s.refresh_mac, s.parent_mac, s.ended_at, u.disabled_at, s.seal"
 )
 BY_ID = f"SELECT {COLUMNS} FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = %s"
 ROTATE = (
     "UPDATE sessions SET generation = %s, parent_mac = %s, refresh_mac = %s, used_at = %s, idle_expires_at = %s"
     " WHERE id = %s AND generation = %s AND refresh_mac = %s AND ended_at IS NULL"
 )
-END = "UPDATE sessions SET ended_at = %s, ended_reason = %s WHERE id = %s AND ended_at IS NULL"
+NO_MORE = "UPDATE sessions SET ended_at = %s, ended_reason = %s, refresh_mac = %s, parent_mac = NULL, seal = %s"
+END = f"{NO_MORE} WHERE id = %s AND ended_at IS NULL"
+END_ALL = f"{NO_MORE} WHERE user_id = %s AND ended_at IS NULL AND id <> %s RETURNING id"
+NOTHING = (b"", b"")
+NOBODY = 0  # ids begin with 1
 CONFIRM = "UPDATE sessions SET confirmed = %s WHERE id = %s AND confirmed < %s"
+RENEW = "UPDATE sessions SET auth_time = %s, seal = %s WHERE id = %s AND ended_at IS NULL"
+MAY_BEGIN = "SELECT 1 FROM users WHERE id = %s AND password_version = %s AND disabled_at IS NULL"
+OWN = (
+    f"SELECT {COLUMNS} FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.user_id = %s AND s.ended_at IS NULL"
+    " AND s.expires_at > %s AND s.idle_expires_at > %s ORDER BY s.used_at DESC"
+)
+ENDED_SINCE = "SELECT id, user_id FROM sessions WHERE ended_at > %s"
 LIVE = "SELECT id FROM sessions WHERE user_id = %s AND ended_at IS NULL ORDER BY used_at"
 TAKE_TICKET = "DELETE FROM tickets WHERE mac = %s RETURNING session_id, expires_at"
 
@@ -47,6 +59,7 @@ class Sessions(peewee.Model):
     ended_at = peewee.BigIntegerField(null=True)
     ended_reason = peewee.TextField(null=True)
     cursor = peewee.BigIntegerField(default=0)
+    seal = peewee.BlobField(default=b"")
 
     class Meta:
         legacy_table_names = False
@@ -72,23 +85,35 @@ class Session:
     parent_mac: bytes | None
     ended_at: int | None
     disabled_at: int | None
+    seal: bytes = b""
 
     def is_alive(self, now: int) -> bool:
         """Whether a request may still be made in this session's name."""
         return self.ended_at is None and self.disabled_at is None and now < min(self.expires_at, self.idle_expires_at)
 
 
-async def create(db: Database, session: Session, *, most: int, record: audit.Record) -> list[int]:
-    """Store a new session; end the person's least used ones above `most` and return their ids."""
-    return await db.write(_create, session, most, record)
+class Overtaken(Exception):
+    """The password was changed, or the person disabled, while they signed in."""
 
 
-def _create(engine: Engine, session: Session, most: int, record: audit.Record) -> list[int]:
+async def create(
+    db: Database, session: Session, *, password_version: int, most: int, record: audit.Record
+) -> list[int]:
+    """Store a new session; end the person's least used ones above `most` and return their ids.
+
+    `Overtaken` when the password is not of this version any more.
+    """
+    return await db.write(_create, session, password_version, most, record)
+
+
+def _create(engine: Engine, session: Session, password_version: int, most: int, record: audit.Record) -> list[int]:
     timelines.take_heads(engine, [session.user_id])  # one after the other, or two could both be the last
+    if not fetch(engine, MAY_BEGIN, (session.user_id, password_version)):
+        raise Overtaken
     live = [row[0] for row in fetch(engine, LIVE, (session.user_id,))]
     evicted = live[: max(0, len(live) + 1 - most)]
     for session_id in evicted:
-        execute(engine, END, (session.created_at, "evicted", session_id))
+        execute(engine, END, (session.created_at, "evicted", *NOTHING, session_id))
     Sessions.insert(
         id=session.id,
         user_id=session.user_id,
@@ -102,6 +127,7 @@ def _create(engine: Engine, session: Session, most: int, record: audit.Record) -
         generation=session.generation,
         confirmed=session.confirmed,
         refresh_mac=session.refresh_mac,
+        seal=session.seal,
     ).bind(engine).execute()
     audit.insert(engine, record)
     return evicted
@@ -114,10 +140,22 @@ async def by_id(db: Database, session_id: int) -> Session | None:
 
 def _by_id(engine: Engine, session_id: int) -> Session | None:
     rows = fetch(engine, BY_ID, (session_id,))
-    if not rows:
-        return None
-    values = list(rows[0])
-    values[12], values[13] = as_bytes(values[12]), as_bytes(values[13])
+    return _session(rows[0]) if rows else None
+
+
+async def of_user(db: Database, user_id: int, now: int) -> list[Session]:
+    """The sessions in which this person is signed in, the last used first."""
+    return await db.read(_of_user, user_id, now)
+
+
+def _of_user(engine: Engine, user_id: int, now: int) -> list[Session]:
+    return [_session(row) for row in fetch(engine, OWN, (user_id, now, now))]
+
+
+def _session(row: Row) -> Session:
+    values = list(row)
+    for place in (12, 13, 16):
+        values[place] = as_bytes(values[place])
     return Session(*values)
 
 
@@ -140,7 +178,46 @@ async def end(db: Database, session_id: int, *, now: int, reason: str, record: a
 
 
 def _end(engine: Engine, session_id: int, now: int, reason: str, record: audit.Record) -> bool:
-    if execute(engine, END, (now, reason, session_id)) == 0:
+    if execute(engine, END, (now, reason, *NOTHING, session_id)) == 0:
+        return False
+    audit.insert(engine, record)
+    return True
+
+
+async def end_of(
+    db: Database, user_id: int, *, except_id: int | None, now: int, reason: str, record: audit.Record
+) -> list[int]:
+    """End all of a person's sessions, less `except_id`, and return their ids; recorded even if there was none."""
+    return await db.write(_end_of, user_id, except_id, now, reason, record)
+
+
+def _end_of(
+    engine: Engine, user_id: int, except_id: int | None, now: int, reason: str, record: audit.Record
+) -> list[int]:
+    ended = end_all(engine, user_id, except_id=except_id, now=now, reason=reason)
+    audit.insert(engine, record)
+    return ended
+
+
+def end_all(engine: Engine, user_id: int, *, except_id: int | None, now: int, reason: str) -> list[int]:
+    """The same inside the transaction of the act that ends them."""
+    rows = fetch(engine, END_ALL, (now, reason, *NOTHING, user_id, except_id or NOBODY))
+    return [row[0] for row in rows]
+
+
+async def ended_since(db: Database, since: int) -> list[tuple[int, int]]:
+    """The sessions that ended after that time, with their people."""
+    rows = await db.read(fetch, ENDED_SINCE, (since,))
+    return [(session_id, user_id) for session_id, user_id in rows]
+
+
+async def renew(db: Database, session_id: int, *, auth_time: int, seal: bytes, record: audit.Record) -> bool:
+    """Note when the person last proved who they are; False when the session has ended."""
+    return await db.write(_renew, session_id, auth_time, seal, record)
+
+
+def _renew(engine: Engine, session_id: int, auth_time: int, seal: bytes, record: audit.Record) -> bool:
+    if execute(engine, RENEW, (auth_time, seal, session_id)) == 0:
         return False
     audit.insert(engine, record)
     return True

@@ -5,16 +5,23 @@ from dataclasses import dataclass
 
 import peewee
 
-from models import audit
+from models import audit, sessions, timelines
 from models.db import Database, Engine, Row, execute, fetch, rows_of_marks
 
-COLUMNS = "id, name, key, password, disabled_at"
+COLUMNS = "id, name, key, password, disabled_at, password_version"
 BY_KEY = f"SELECT {COLUMNS} FROM users WHERE key = %s"
 BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = %s"
+MARKED = "SELECT 1 FROM tombstones WHERE mac IN "
 PROFILE_COLUMNS = "name, display_name, language, receipts, presence, created_at"
 PROFILE = f"SELECT {PROFILE_COLUMNS} FROM users WHERE id = %s"
 CHANGEABLE = ("display_name", "language", "receipts", "presence")
 _CHANGES = ", ".join(f"{column} = CASE WHEN %s THEN %s ELSE {column} END" for column in CHANGEABLE)
+DISABLE = "UPDATE users SET disabled_at = %s WHERE id = %s AND disabled_at IS NULL"
+# Who has been erased has no head, and stays nobody.
+ENABLE = (
+    "UPDATE users SET disabled_at = NULL WHERE id = %s AND disabled_at IS NOT NULL"
+    " AND EXISTS (SELECT 1 FROM heads h WHERE h.user_id = users.id)"
+)
 CHANGE_PROFILE = f"UPDATE users SET {_CHANGES} WHERE id = %s RETURNING {PROFILE_COLUMNS}"
 
 
@@ -32,6 +39,7 @@ class Users(peewee.Model):
     display_name = peewee.TextField(null=True)
     language = peewee.TextField(null=True)
     seen_on = peewee.IntegerField(null=True)
+    password_version = peewee.IntegerField(default=0)
 
     class Meta:
         legacy_table_names = False
@@ -49,13 +57,14 @@ class Looks(peewee.Model):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person, as the database knows them; `password` is a hash."""
+    """A person, as the database knows them; `password` is a hash, and its version counts the changes of password."""
 
     id: int
     name: str
     key: str
     password: str
     disabled_at: int | None
+    password_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +93,14 @@ async def create(
     password: str,
     now: int,
     record: audit.Record,
+    marks: Sequence[bytes] = (),
 ) -> None:
-    """Store a new person with an empty timeline; `NameTaken` when the name or a look-alike exists."""
+    """Store a new person with an empty timeline; `NameTaken` when the name or a look-alike exists.
+
+    `marks`: under what the name or one of its looks is kept if its owner was erased; that is taken as well.
+    """
     try:
-        await db.write(_create, user_id, name, key, looks, password, now, record)
+        await db.write(_create, user_id, name, key, looks, password, now, record, tuple(marks))
     except peewee.IntegrityError as error:
         raise NameTaken from error
 
@@ -101,10 +114,14 @@ def _create(
     password: str,
     now: int,
     record: audit.Record,
+    marks: tuple[bytes, ...],
 ) -> None:
     Users.insert(id=user_id, name=name, key=key, password=password, created_at=now).bind(engine).execute()
     for skeleton in sorted(looks):
         execute(engine, "INSERT INTO looks (skeleton, user_id) VALUES (%s, %s)", (skeleton, user_id))
+    # Asked behind the insert, which waits for whoever is being erased at this moment.
+    if marks and fetch(engine, MARKED + rows_of_marks(1, len(marks)), marks):
+        raise NameTaken
     execute(engine, "INSERT INTO heads (user_id, position) VALUES (%s, 0)", (user_id,))
     audit.insert(engine, record)
 
@@ -124,9 +141,37 @@ async def names_of(db: Database, user_ids: Sequence[int]) -> dict[int, str]:
     return await db.read(_names_of, tuple(user_ids)) if user_ids else {}
 
 
-async def set_password(db: Database, user_id: int, password: str) -> None:
-    """Replace the password hash."""
-    await db.write(execute, "UPDATE users SET password = %s WHERE id = %s", (password, user_id))
+async def rehash(db: Database, user_id: int, *, old: str, new: str) -> bool:
+    """Replace the hash of a password by another one of the same password; False when `old` is not there any more."""
+    text = "UPDATE users SET password = %s WHERE id = %s AND password = %s"
+    return await db.write(execute, text, (new, user_id, old)) == 1
+
+
+async def disable(db: Database, user_id: int, *, now: int, record: audit.Record) -> list[int] | None:
+    """Let this person in no more: the sessions that this ended; None when they were disabled before."""
+    return await db.write(_disable, user_id, now, record)
+
+
+def _disable(engine: Engine, user_id: int, now: int, record: audit.Record) -> list[int] | None:
+    timelines.take_heads(engine, [user_id])  # whoever signs in now comes before or after this
+    if execute(engine, DISABLE, (now, user_id)) == 0:
+        return None
+    execute(engine, "DELETE FROM resets WHERE user_id = %s", (user_id,))
+    ended = sessions.end_all(engine, user_id, except_id=None, now=now, reason="disabled")
+    audit.insert(engine, record)
+    return ended
+
+
+async def enable(db: Database, user_id: int, record: audit.Record) -> bool:
+    """Let this person in again; False when they were not disabled."""
+    return await db.write(_enable, user_id, record)
+
+
+def _enable(engine: Engine, user_id: int, record: audit.Record) -> bool:
+    if execute(engine, ENABLE, (user_id,)) == 0:
+        return False
+    audit.insert(engine, record)
+    return True
 
 
 async def profile(db: Database, user_id: int) -> Profile | None:

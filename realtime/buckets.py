@@ -7,10 +7,21 @@ the memory twin and the Redis twin count alike. Keys MUST hold nothing secret: t
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Protocol
 
 _MAX_KEY = 128
+# So many instances that guard alone allow no more together than the whole limit.
+GUARDS = 4
+
+
+class Alone(Enum):
+    """What an instance allows by its own count, when it cannot ask Redis."""
+
+    OPEN = "open"  # the whole limit: what must go on
+    CLOSED = "closed"  # a quarter of it, in burst and in pace: what must not be tried more often meanwhile
+    HERE = "here"  # the whole limit; it is counted by each instance for itself in any case, and Redis never asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +31,7 @@ class Rule:
     name: str
     burst: int
     per_seconds: float
+    alone: Alone = field(default=Alone.OPEN, compare=False)
 
     def __post_init__(self) -> None:
         if self.burst < 1 or self.piece < 1:
@@ -29,6 +41,13 @@ class Rule:
     def piece(self) -> int:
         """Microseconds that one piece takes."""
         return int(self.per_seconds * 1_000_000) // self.burst
+
+    def without_redis(self) -> "Rule":
+        """The rule of an instance that cannot ask Redis."""
+        if self.alone is not Alone.CLOSED:
+            return self
+        burst = max(1, self.burst // GUARDS)
+        return replace(self, burst=burst, per_seconds=self.per_seconds / self.burst * GUARDS * burst)
 
 
 class Buckets(Protocol):
@@ -46,6 +65,8 @@ class Buckets(Protocol):
 
 class MemoryBuckets:
     """Buckets of this process. Over `max_keys`, the one longest not spent from is forgotten."""
+
+    fell_back = 0  # it asks nobody
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, max_keys: int = 100_000) -> None:
         self.max_keys = max_keys

@@ -81,6 +81,18 @@ class Presence(msgspec.Struct, frozen=True, tag_field="type", tag="presence", om
     last_seen: str | None = None
 
 
+class Notice(msgspec.Struct, frozen=True, tag_field="type", tag="notice", omit_defaults=True):
+    """Something happened to the receiver's account; for their devices less those of session `except_id`.
+
+    `session` is the one that it is about. Not stored, no position.
+    """
+
+    kind: str
+    at: str
+    session: int | None = None
+    except_id: int | None = None
+
+
 class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session_ended"):
     """A session of the receiver has ended, or (`session_id` None) all of them, less `except_id`."""
 
@@ -89,7 +101,9 @@ class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session_e
     reason: str
 
 
-Event: TypeAlias = MessageSent | Edited | Deleted | Expired | Receipt | Unknown | Typing | Presence | SessionEnded
+Event: TypeAlias = (
+    MessageSent | Edited | Deleted | Expired | Receipt | Unknown | Typing | Presence | Notice | SessionEnded
+)
 
 # A user and the event's position in their log; None when it has none there.
 Receiver: TypeAlias = tuple[int, int | None]

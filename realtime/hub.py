@@ -9,7 +9,7 @@ from realtime.backlog import UNBOUNDED, Backlog
 from realtime.codes import INTERNAL, UNAUTHENTICATED, CloseCode
 from realtime.connection import Connection
 from realtime.dialects import Dialect
-from realtime.events import Event, SessionEnded
+from realtime.events import Event, Notice, SessionEnded
 
 log = logging.getLogger("recado.hub")
 
@@ -63,8 +63,11 @@ class Hub:
         if connections is None:
             return
         frames: dict[Dialect, bytes | None] = {}
+        spared = event.except_id if isinstance(event, Notice) else None
         for connection in connections:
             dialect = connection.dialect
+            if connection.session_id == spared:
+                continue
             try:
                 if dialect not in frames:
                     frames[dialect] = dialect.encode(event, position)

@@ -72,6 +72,7 @@ class Leases:
         if pieces == 1:
             return await self._ask_for_one(lease, key, rule)
         lease.asking = True
+        fell_back = self._shared.fell_back
         try:
             wait = await self._shared.spend(key, rule, pieces)
         finally:
@@ -79,9 +80,11 @@ class Leases:
         if wait == 0:
             lease.left, lease.ends = pieces - 1, now + pieces * rule.piece
             return 0.0
-        # There may still be one, of fewer than were asked for.
+        # There may still be one, of fewer than were asked for. Without Redis, pieces take another time.
         wait -= (pieces - 1) * rule.piece / 1_000_000
-        return _refused(lease, now, wait) if wait > 0 else await self._ask_for_one(lease, key, rule)
+        if wait > 0 and self._shared.fell_back == fell_back:
+            return _refused(lease, now, wait, rule)
+        return await self._ask_for_one(lease, key, rule)
 
     async def aclose(self) -> None:
         """Let go of the shared buckets."""
@@ -91,7 +94,7 @@ class Leases:
         asked = self._now()
         wait = await self._shared.spend(key, rule)
         # Those that were on their way may have come meanwhile.
-        return 0.0 if wait == 0 or lease.take(self._now(), rule.piece) else _refused(lease, asked, wait)
+        return 0.0 if wait == 0 or lease.take(self._now(), rule.piece) else _refused(lease, asked, wait, rule)
 
     def _lease(self, bucket: str) -> _Lease:
         lease = self._leases.get(bucket)
@@ -105,6 +108,9 @@ class Leases:
         return int(self._clock() * 1_000_000)
 
 
-def _refused(lease: _Lease, asked: int, wait: float) -> float:
-    lease.empty_until = asked + round(wait * 1_000_000)
+def _refused(lease: _Lease, asked: int, wait: float, rule: Rule) -> float:
+    microseconds = round(wait * 1_000_000)
+    # Redis never says more than a piece takes; who does counts alone, until Redis is back, and is asked at no cost.
+    if microseconds <= rule.piece:
+        lease.empty_until = asked + microseconds
     return wait

@@ -1,6 +1,9 @@
 """Limits that all instances share: the Redis twin of the buckets in memory, and its fall-back to them.
 
-When Redis is out of reach it counts in memory: each instance then allows the whole limit, but no more.
+When Redis is out of reach it counts in memory: each instance then allows the whole limit, or the share of it that
+the rule says (`Alone`), and no more. What was spent in Redis does not count here, nor the other way round: somebody who
+has spent all gets that share once more. A count in memory outlasts the return of Redis, so that one who comes and goes
+gives nothing anew.
 """
 
 import asyncio
@@ -114,4 +117,4 @@ class RedisBuckets:
 
     def _in_memory(self, bucket: str, rule: Rule, cost: int) -> float:
         self.fell_back += 1
-        return self.fallback.take(bucket, rule, cost)
+        return self.fallback.take(bucket, rule.without_redis(), cost)

@@ -51,9 +51,10 @@ HOMES: dict[str, set[str]] = {
     library: homes
     for libraries, homes in (
         ("tornado", {"handlers", *WIRING}),
-        ("cryptography jwt bcrypt hashlib hmac", {"crypto"}),
+        ("cryptography jwt bcrypt hashlib hmac pyotp webauthn", {"crypto"}),
         ("peewee playhouse psycopg2 sqlite3", {"models"}),
         ("redis", {"realtime", *WIRING}),
+        ("segno", {"handlers"}),
         ("uvloop", WIRING),
         # To read one of these is to run what it holds; a shell runs what it is given.
         ("pickle marshal shelve subprocess pty", set[str]()),

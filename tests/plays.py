@@ -10,7 +10,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import pyotp
+
 from realtime.dialects.v1 import SUBPROTOCOL
+from tests.authenticator import Authenticator
 from tests.frames import fits
 from tests.instances import Instance
 from tests.markdown import Play
@@ -26,7 +29,12 @@ QUICK = {
     "RECADO_WEBSOCKET_PRESENCE_GRACE_SECONDS": "1",
 }
 TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d\.\d{3}Z)?")
+# What stands for a body that is no text.
+FILE = "<the file>"
 PLACEHOLDER = re.compile(r"<[a-z ]+>")
+# A number of this length stands for another one, as a placeholder does.
+STANDS_FOR = 2**52
+LONG_NUMBER = re.compile(r"\b\d{16}\b")
 CONNECTS = re.compile(r"-- (\w+) connects (by recado\.v1|without a subprotocol)")
 SPEAKS = re.compile(r"(\w+) *([<>]) (\{.*)")
 HEADER = re.compile(r"^([\w-]+): (.+)$", re.MULTILINE)
@@ -62,6 +70,8 @@ class Stage:
         self.stack = stack
         self.known: dict[str, str] = {}
         self.actors: dict[str, Actor] = {}
+        self.device = Authenticator(instance.url)
+        self.answered: Any = None
 
     async def play(self, play: Play) -> None:
         """The whole play; `AssertionError` where something else happens than stands there."""
@@ -80,7 +90,10 @@ class Stage:
         for name, value in HEADER.findall(told_head):
             assert reply.headers[name.lower()] == value
         assert bool(told_body) == bool(reply.body), text
+        if told_body == FILE:
+            return
         if told_body:
+            self.answered = reply.json
             self.compare(json.loads(told_body), reply.json, text)
 
     async def tell(self, text: str) -> None:
@@ -125,7 +138,18 @@ class Stage:
 
     def filled(self, text: str) -> str:
         """The text with what its placeholders stand for."""
-        return PLACEHOLDER.sub(lambda found: self.known[found[0]], text)
+        text = PLACEHOLDER.sub(lambda found: self.meant(found[0]), text)
+        return LONG_NUMBER.sub(lambda found: self.known.get(found[0], found[0]), text)
+
+    def meant(self, placeholder: str) -> str:
+        """What a placeholder stands for: learned before, or made now by an app or an authenticator."""
+        if placeholder == "<one time password of alice>":
+            return str(pyotp.TOTP(self.known["<seed of alice>"]).now())
+        if placeholder == "<a new passkey>":
+            return json.dumps(self.device.create(self.answered))
+        if placeholder == "<a used passkey>":
+            return json.dumps(self.device.get(self.answered))
+        return self.known[placeholder]
 
     def compare(self, told: Any, real: Any, where: str) -> None:
         """`real` is what was told: times differ, placeholders are learned, everything else is the same."""
@@ -142,6 +166,8 @@ class Stage:
             assert isinstance(real, str)
             assert told != "<epoch>" or self.known.get(told, real) == real
             self.known[told] = real
+        elif isinstance(told, int) and told >= STANDS_FOR:
+            assert self.known.setdefault(str(told), str(real)) == str(real), (where, real)
         elif isinstance(told, str) and TIME.fullmatch(told):
             assert TIME.fullmatch(real), (where, real)
             assert len(real) == len(told), (where, real)

@@ -27,8 +27,11 @@ NOT_PLAYED = {("v1", "server", "unknown")}
 SAID_BY = {
     "registrations, by address": limits.REGISTER,
     "sign-ins, by address": limits.LOGIN_ADDRESS,
-    "sign-ins, by name and address": limits.LOGIN_PAIR,
-    "sign-ins, by name": limits.LOGIN_NAME,
+    "sign-ins, by name and network (/24, /48)": limits.LOGIN_PAIR,
+    "sign-ins, by name, from places where that person is not signed in": limits.LOGIN_NAME,
+    "… when these are spent, by name and network": limits.LOGIN_FIRST,
+    "… and by name": limits.LOGIN_SPARE,
+    "sign-ins, by known device (the page's cookie), instead of all four": limits.LOGIN_DEVICE,
     "refreshes, by address": limits.REFRESH,
     "checks of a name, by address": limits.CHECK_USERNAME,
     "handshakes, by address": limits.CONNECT,
@@ -36,7 +39,15 @@ SAID_BY = {
     "reads, by person": limits.READ,
     "typing, by pair of people; more is dropped in silence": limits.TYPING,
     "changes of the profile, by person": limits.PROFILE,
+    "ends of sessions, by person": limits.SESSIONS,
+    "passwords shown again, by session": limits.PASSWORD,
+    "one-time tokens of the operator, by address": limits.RESET,
     "tickets, by person": limits.TICKET,
+    "tries with a second factor, by person; where they are signed in, by network (/24, /48)": limits.SECOND_FACTOR,
+    "changes of second factors, by person": limits.FACTORS,
+    "documents and `/readyz`, by address": limits.OPERATIONS,
+    "deletions of conversations, by person": limits.ERASE,
+    "exports, by person": limits.EXPORT,
 }
 
 

@@ -17,7 +17,8 @@ from tests.programs import free_port
 from tests.servers import PostgresServer
 from tests.talk import talking
 
-COMMANDS = ("serve", "migrate", "keys", "doctor")
+COMMANDS = ("serve", "migrate", "keys", "doctor", "user")
+KEYS = [f"keys {name}" for name in ("init", "list", "add", "use", "rotate", "verify", "retire")]
 EX_CONFIG, EX_UNAVAILABLE = 78, 69
 SECONDS = 60
 
@@ -72,7 +73,7 @@ def test_help_names_every_command(run: Run) -> None:
     assert all(f"\n    {command} " in ended.stdout for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["serve", "migrate", "keys", "keys init", "doctor"])
+@pytest.mark.parametrize("command", ["serve", "migrate", "keys", *KEYS, "doctor", "user", "user reset-password"])
 def test_each_command_has_help_and_does_nothing_for_it(run: Run, home: Path, command: str) -> None:
     ended = run(*command.split(), "--help")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -155,6 +156,43 @@ def test_other_keys_than_the_databases_are_told_and_so_are_missing_ones(run: Run
     master.chmod(0o600)
     (fault,) = faults(run())
     assert "no key" in fault
+
+
+def test_a_key_that_others_may_read_or_that_is_no_key_stops_the_start(run: Run, home: Path) -> None:
+    with Instance(home):
+        pass
+    master = home / "secrets" / "master.keys"
+    held = master.read_text()
+    master.chmod(0o640)
+    (fault,) = faults(run())
+    assert "chmod 600" in fault
+    master.chmod(0o600)
+    for spoilt in ("", "k1\n", "k1 short\n", "k1 YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE\n", held + held):
+        master.write_text(spoilt)
+        (fault,) = faults(run())
+        assert fault.startswith("secrets: master: ")
+        assert held.split()[1] not in fault
+
+
+def test_a_master_key_that_something_is_sealed_with_must_stay(run: Run, home: Path) -> None:
+    with Instance(home) as instance:
+        token = instance.join("alice")
+        sent = instance.call("POST", "/api/auth/send/", {"recipient": "alice", "content": "note"}, token=token)
+        assert sent.status == 201
+    master = home / "secrets" / "master.keys"
+    held, fresh = master.read_text(), format_ring(Ring((make_key(),)))
+    master.write_text(fresh + held)
+    with Instance(home):
+        pass  # now the database knows the new one as well
+    master.write_text(fresh)
+    (fault,) = faults(run())
+    assert f"key {held.split()[0]} is missing" in fault
+    master.write_text(fresh + held)
+    assert run("keys", "rotate").returncode == 0
+    master.write_text(fresh)
+    with Instance(home) as instance:
+        listed = instance.call("GET", "/api/auth/messages/", token=instance.sign_in("alice"))
+        assert listed.json[0]["content"] == "note"
 
 
 def test_pending_migrations_are_told_where_the_start_may_not_apply_them(run: Run, home: Path) -> None:

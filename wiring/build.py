@@ -2,13 +2,15 @@
 
 import secrets
 import time
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import models.audit
 import models.facts
+import models.keys
 import models.migrate
 from actions.app import App, Hashing, Policy
+from actions.audit_keeper import Keeper
 from crypto import envelope
 from crypto.keyring import PURPOSES, Keys, Ring, format_ring, make_key, parse_ring
 from handlers.base import Doorway
@@ -73,7 +75,9 @@ async def load_keys(settings: Settings, environ: Mapping[str, str], db: Database
         create_secrets(settings.secrets_dir, {purpose: format_ring(Ring((make_key(),))) for purpose in missing})
         texts = secret_texts(settings, environ, PURPOSES)
     keys = parse_keys(texts)
-    await _check_canaries(keys, db)
+    await check_keys(keys, db)
+    models.audit.keep(db, Keeper(lambda: keys.audit))
+    await models.audit.adopt(db)
     return keys
 
 
@@ -94,7 +98,8 @@ def parse_keys(texts: Mapping[str, str | None]) -> Keys:
         raise SettingsError(f"secrets: {error}") from error
 
 
-async def _check_canaries(keys: Keys, db: Database) -> None:
+async def check_keys(keys: Keys, db: Database) -> None:
+    """`SettingsError` when these are not the database's keys, or one is missing that something is sealed with."""
     offered = make_canaries(keys)
     stored = await models.facts.add_missing_canaries(db, offered)
     faults = [
@@ -106,16 +111,25 @@ async def _check_canaries(keys: Keys, db: Database) -> None:
     # A ring that was given a new current key: the older ones may go as soon as this is known.
     if not offered.keys() <= stored.keys():
         await models.facts.add_canaries(db, offered)
+    missing = await models.keys.masters(db) - {key.id for key in keys.master.keys}
+    if missing:
+        raise SettingsError(
+            *(
+                f"secrets: master: key {key_id} is missing, and the database holds what is sealed with it"
+                for key_id in sorted(missing)
+            )
+        )
 
 
 def build_app(settings: Settings, db: Database, keys: Keys) -> App:
     """Everything an action may reach, not yet started."""
     hub = Hub(settings.websocket.max_total_queued_bytes)
-    return App(
+    app: App = App(
         db=db,
         writer=Writer(db),
         keys=keys,
-        bus=_bus(settings, hub, keys),
+        # The keys change while it runs: see live_keys.py.
+        bus=_bus(settings, hub, lambda: app.keys.bus),
         hub=hub,
         buckets=_buckets(settings),
         here=MemoryBuckets(),
@@ -124,6 +138,7 @@ def build_app(settings: Settings, db: Database, keys: Keys) -> App:
         clock=milliseconds,
         presence=_presence(settings),
     )
+    return app
 
 
 def build_doorway(settings: Settings, app: App) -> Doorway:
@@ -144,6 +159,7 @@ def build_doorway(settings: Settings, app: App) -> Doorway:
         heartbeat_seconds=settings.websocket.heartbeat_seconds,
         pulse=Pulse(settings.websocket.ping_seconds, settings.websocket.ping_timeout_seconds),
         allowance=_allowance(settings) if settings.limits.enabled else None,
+        security_contact=settings.server.security_contact,
     )
 
 
@@ -167,10 +183,11 @@ def _policy(settings: Settings) -> Policy:
         limits_enabled=settings.limits.enabled,
         sockets_per_user=settings.websocket.sockets_per_user,
         presence=settings.websocket.presence,
+        second_factor=settings.auth.second_factor,
     )
 
 
-def _bus(settings: Settings, hub: Hub, keys: Keys) -> Bus:
+def _bus(settings: Settings, hub: Hub, ring: Callable[[], Ring]) -> Bus:
     if not settings.redis.url:
         return LocalBus(hub)
     # Loaded only where it is used: the client alone takes a good part of a fast start.
@@ -180,8 +197,8 @@ def _bus(settings: Settings, hub: Hub, keys: Keys) -> Bus:
         settings.redis.url,
         hub,
         secrets.token_bytes(ORIGIN_BYTES),
-        partial(envelope.seal_envelope, keys.bus, ""),
-        partial(envelope.open_envelope, keys.bus, ""),
+        lambda payload: envelope.seal_envelope(ring(), "", payload),
+        lambda sealed: envelope.open_envelope(ring(), "", sealed),
         settings.redis.prefix,
     )
 

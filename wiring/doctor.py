@@ -96,8 +96,8 @@ async def check_versions(settings: Settings, environ: Mapping[str, str]) -> list
 def _pinned(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
-    wanted = (line.partition("#")[0].split(";") for line in path.read_text().splitlines())
-    # What is for other systems only has a condition behind it.
+    wanted = (line.partition("#")[0].strip(" \\").split(";") for line in path.read_text().splitlines())
+    # What is for other systems only has a condition behind it; the lines between are hashes.
     pins = (parts[0].strip().partition("==") for parts in wanted if len(parts) == 1)
     return {name.partition("[")[0]: version for name, _, version in pins if version}
 
@@ -180,6 +180,11 @@ async def check_rules(settings: Settings, environ: Mapping[str, str]) -> list[Fi
         found.append(weak("auth", rounds, "RECADO_AUTH_BCRYPT_ROUNDS=12"))
     if not settings.limits.enabled:
         found.append(weak("limits", "off: passwords can be guessed without end", "RECADO_LIMITS_ENABLED=true"))
+    if settings.auth.second_factor == "off":
+        off = "second_factor is off: whoever has a password has the account"
+        found.append(weak("auth", off, "RECADO_AUTH_SECOND_FACTOR=optional"))
+    elif not settings.server.public_url and not settings.server.allowed_hosts:
+        found.append(note("auth", "passkeys work on localhost only", "RECADO_SERVER_PUBLIC_URL=https://…"))
     if settings.auth.websocket_query_token:
         query = "a WebSocket may show its token in the URL, which ends up in logs of proxies"
         found.append(note("auth", query, "RECADO_AUTH_WEBSOCKET_QUERY_TOKEN=false, once no client needs it"))

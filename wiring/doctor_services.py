@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import models.audit_log
 import models.checkup
 import models.facts
 import models.migrate
@@ -37,6 +38,7 @@ async def check_database(settings: Settings, environ: Mapping[str, str]) -> list
             *_told_vitals(url, vitals),
             await _migrations(settings, db),
             *await _canaries(settings, environ, db),
+            *await _first_key(db),
         ]
     except Unavailable as error:
         return [broken("database", f"{masked(url)}: {error}", "start it, or correct DATABASE_URL")]
@@ -87,6 +89,17 @@ async def _canaries(settings: Settings, environ: Mapping[str, str], db: Database
     for purpose, ids in strangers(rings, canaries).items():
         found.append(broken("database", f"has another {purpose} key: {' or '.join(ids)}", remedy))
     return found or [ok("database", "opens with these keys")]
+
+
+async def _first_key(db: Database) -> list[Finding]:
+    """Whether what checks the whole audit log lies where an intruder would look for it."""
+    if "audit_head" not in await models.checkup.tables(db):
+        return []
+    head = await models.audit_log.head(db)
+    if head is None or head.first_key is None:
+        return []
+    here = "the first key of the audit log is still on this machine: with it the log can be rewritten from the start"
+    return [note("database", here, "python server.py audit init --to FILE, and move that file elsewhere")]
 
 
 async def check_redis(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:  # noqa: ARG001

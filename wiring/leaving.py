@@ -8,12 +8,13 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from tornado.httpserver import HTTPServer
 
-from actions.app import App
+from actions.app import App, alone
 from handlers.base import Doorway
 from realtime import codes
 
@@ -26,6 +27,7 @@ SPREAD_MILLISECONDS = 3000
 BESIDE_SECONDS = 1.0
 WRITING_SECONDS = 2.0
 ANSWERING_SECONDS = 1.0
+RECORDING_SECONDS = 0.7
 LAST_ANSWERS_SECONDS = 0.3
 GOODBYE_SECONDS = 1.0
 CONNECTIONS_SECONDS = 0.5
@@ -42,6 +44,8 @@ class Parts:
     doorway: Doorway
     listeners: tuple[HTTPServer, ...]
     loops: Collection[asyncio.Task[None]]
+    # What is done last of all that needs the database.
+    last: Callable[[], Coroutine[Any, Any, object]] | None = None
 
 
 async def leave(parts: Parts) -> None:
@@ -59,6 +63,8 @@ async def leave(parts: Parts) -> None:
     await within(BESIDE_SECONDS, beside, "what went on beside")
     await within(WRITING_SECONDS, app.writer.stop(), "the writer")
     await within(ANSWERING_SECONDS, _none_of(doorway.under_way.__len__), "answers")
+    if parts.last is not None:
+        await within(RECORDING_SECONDS, alone(parts.last()), "the audit log")
     # Whoever still waits for the database is told so now, and answers with that.
     await app.db.close()
     await within(LAST_ANSWERS_SECONDS, _none_of(doorway.under_way.__len__), "the last answers")

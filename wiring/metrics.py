@@ -41,6 +41,9 @@ READINGS: tuple[tuple[str, str, bool, Callable[[App], float]], ...] = (
     ),
     ("recado_bus_overflowed", "Events that did not fit there.", True, lambda app: _of(app.bus, "overflowed")),
     ("recado_sweep_repairs", "Events that the log had to bring, not the bus.", True, lambda app: app.repaired),
+    ("recado_audit_faults", "What the last check found.", False, lambda app: float(app.notes.faults)),
+    ("recado_audit_checkpoints", "Checkpoints sent out.", True, lambda app: app.notes.checkpoints),
+    ("recado_audit_dropped", "Refusals that were only counted.", True, lambda app: app.notes.dropped),
     ("recado_limits_fell_back", "Limits counted without Redis.", True, lambda app: _of(app.buckets, "fell_back")),
 )
 

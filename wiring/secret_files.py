@@ -8,7 +8,8 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,61 @@ def secret_texts(settings: "Settings", environ: Mapping[str, str], purposes: Seq
     if faults:
         raise SettingsError(*faults)
     return found
+
+
+def secret_path(settings: "Settings", environ: Mapping[str, str], purpose: str) -> Path | None:
+    """The file that holds the key ring of a purpose; None when the environment itself holds it."""
+    variable = f"RECADO_SECRETS_{purpose.upper()}"
+    if environ.get(variable, "").strip():
+        return None
+    file = environ.get(f"{variable}_FILE", "")
+    return Path(file) if file else settings.secrets_dir / f"{purpose}.keys"
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[Path]:
+    """Nobody else changes the secrets beside this one meanwhile; yields the file that a link leads to.
+
+    SettingsError when that cannot be made sure.
+    """
+    import fcntl  # noqa: PLC0415 - POSIX only
+
+    try:
+        place = path.resolve(strict=True)
+        handle = os.open(place.parent, os.O_RDONLY)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be changed: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield place
+    finally:
+        os.close(handle)
+
+
+def replace_secret(path: Path, text: str) -> None:
+    """Put a text in the place of a secret: whole or not at all, durable when it returns; owner and mode stay.
+
+    MUST be called inside `changing`. SettingsError when it cannot be done.
+    """
+    try:
+        found = path.stat()
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                os.fchmod(file.fileno(), found.st_mode & 0o700)
+                if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
+                    # Else the server, which is another user than root, could not read it any more.
+                    os.fchown(file.fileno(), found.st_uid, found.st_gid)
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        _sync(path.parent)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def read_private(path: Path) -> str:

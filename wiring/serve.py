@@ -13,14 +13,16 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from actions import expiry, presence, repair, retention, sessions
+from actions import audit, erasure, expiry, presence, repair, retention, sessions
 from actions.app import App, alone
 from handlers.base import Doorway
 from handlers.pages import Files, read_files
 from handlers.routes import make_application
 from settings import Settings
+from wiring.audit import Watch
 from wiring.build import WEB, build_app, build_doorway, load_keys, open_database
 from wiring.leaving import LAST_SECONDS, Parts, end_by, leave
+from wiring.live_keys import LOOK_SECONDS, LiveKeys
 from wiring.settings_values import SettingsError
 
 log = logging.getLogger("recado.server")
@@ -32,13 +34,19 @@ MOST_UNACCEPTED = 4096
 COLLECT_AFTER = (20_000, 20, 20)
 IDLE_SECONDS = 60.0
 SESSION_SECONDS = 5.0
+# The bus tells of an ending at once, but it may be down, and who ends sessions at the command line has none.
+ENDINGS_SECONDS = 0.5
 WITHOUT_BUS_SECONDS = 1.0
 # An instance that was killed, or that Redis alone cannot reach, has told nobody what it stored.
 SWEEP_SECONDS = 5.0
 PRESENCE_SECONDS = 1.0
 PULSE_SECONDS = 1.0
+# What is noted for the audit log, and how often it is asked whether a checkpoint is due.
+NOTES_SECONDS = 1.0
+CHECKPOINT_SECONDS = 5.0
 # It looks at everybody, and what is forgotten an hour later does no harm.
 RETENTION_SECONDS = 3600.0
+ERASURE_SECONDS = 60.0
 
 
 class Server:
@@ -53,6 +61,8 @@ class Server:
         self._metrics: HTTPServer | None = None
         self._app: App | None = None
         self._doorway: Doorway | None = None
+        self._keys = LiveKeys(settings, environ)
+        self._audit = Watch(settings)
 
     @property
     def app(self) -> App:
@@ -81,14 +91,22 @@ class Server:
         # What was told while nobody heard it: the end of a session is told once, and stands in the database.
         app.bus.on_up = partial(_bus_came_up, app)
         await app.bus.start()
+        await self._keys.attest(app)
+        await self._audit.begin(app)
         self._loops = [
             _every(settings.messages.sweep_seconds, app, expiry.sweep),
             _every(SESSION_SECONDS, app, sessions.end_dead_sockets),
+            _every(ENDINGS_SECONDS, app, sessions.hear_endings),
             _every(settings.websocket.heartbeat_seconds, app, repair.beat),
             _every(WITHOUT_BUS_SECONDS, app, repair.while_down),
             _every(SWEEP_SECONDS, app, repair.repair),
             _every(PRESENCE_SECONDS, app, presence.turn),
             _every(RETENTION_SECONDS, app, retention.forget),
+            _every(LOOK_SECONDS, app, self._keys.look),
+            _every(ERASURE_SECONDS, app, erasure.resume),
+            _every(NOTES_SECONDS, app, audit.flush),
+            _every(CHECKPOINT_SECONDS, app, self._audit.turn),
+            _every(RETENTION_SECONDS, app, self._audit.hourly),
         ]
         doorway = self._doorway = build_doorway(settings, app)
         self._loops.append(_every(PULSE_SECONDS, app, self._beat))
@@ -104,13 +122,19 @@ class Server:
 
             self._metrics = listen(settings, app, doorway)
         self._http.add_sockets(sockets)
+        app.spawn(self._audit.check_newest(app))
         self.ports = sorted({listening.getsockname()[1] for listening in sockets})
 
     async def stop(self) -> None:
         """Leave in order; see wiring/leaving.py. Call it once, and only after `start`."""
         assert self._doorway is not None  # noqa: S101
         listeners = tuple(listener for listener in (self._http, self._metrics) if listener is not None)
-        await leave(Parts(self.app, self._doorway, listeners, self._loops))
+        last = partial(self._audit.end, self.app)
+        await leave(Parts(self.app, self._doorway, listeners, self._loops, last))
+
+    def reload_keys(self) -> None:
+        """Read the keys again now; a change of their files is also seen unasked, within seconds."""
+        self.app.spawn(self._keys.reload(self.app))
 
     async def _beat(self, _: App) -> None:
         if self._doorway is not None:
@@ -124,6 +148,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], told_ready: Call
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await server.start()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, server.reload_keys)
     collect_rarely()
     log.info("started", extra={"ports": server.ports, "pid": os.getpid(), "engine": settings.database.engine})
     told_ready(server)

@@ -102,6 +102,15 @@ def origins(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(origin(text) for text in texts)
 
 
+def contact(text: str) -> str:
+    """Where people can write to: a URI of mail, telephone or web (RFC 9116 §2.5.3)."""
+    if not re.fullmatch(r"mailto:[^\s@:]+@[^\s@]+|tel:\+?[0-9.()-]+|https://[^\s/@]+(/\S*)?", text, re.ASCII):
+        raise ValueError("must be as mailto:security@chat.example, https://chat.example/security or tel:+1-555-0100")
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("must be written in ASCII, as a URI is")
+    return text
+
+
 def networks(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Networks or addresses, none so large that it means everybody."""
     for text in texts:

@@ -17,6 +17,7 @@ from realtime.events import (
     Expired,
     Message,
     MessageSent,
+    Notice,
     Presence,
     Receipt,
     Typing,
@@ -207,6 +208,14 @@ class ReceiptEvent(msgspec.Struct, frozen=True, tag="receipt"):
     up_to: int
 
 
+class NoticeEvent(msgspec.Struct, frozen=True, tag="notice", omit_defaults=True):
+    """Something happened to this person's account, with `session` if it is about one; not stored, no position."""
+
+    kind: str
+    at: str
+    session: int | None = None
+
+
 class UnknownEvent(msgspec.Struct, frozen=True, tag="unknown"):
     """Something of a kind that this instance is too old to tell; its position counts all the same."""
 
@@ -226,6 +235,7 @@ SERVER_FRAMES: dict[str, type[msgspec.Struct]] = {
     "unknown": UnknownEvent,
     "typing": Typing,
     "presence": Presence,
+    "notice": NoticeEvent,
     "heartbeat": Heartbeat,
     "error": Mistake,
     "bye": Bye,
@@ -283,6 +293,8 @@ class V1:
 def _shape(event: Event, position: int | None) -> msgspec.Struct | None:
     if isinstance(event, Typing | Presence):
         return event
+    if isinstance(event, Notice):
+        return NoticeEvent(event.kind, event.at, event.session)
     if position is None:
         return None
     match event:

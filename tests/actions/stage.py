@@ -9,22 +9,26 @@ from typing import Any
 
 import pytest
 
+import models.audit
 import models.writer
 from actions import accounts, events, messages, sessions
 from actions.app import App, Caller, Origin
+from actions.audit import keeper_of
+from actions.audit_keeper import Personal
 from actions.messages import Outgoing
 from actions.sessions import Tokens
-from models.db import Row, execute, fetch
+from models.db import Row, as_bytes, execute, fetch
 from realtime.bus import LocalBus
 from realtime.connection import Connection
 from realtime.dialects.plain import PLAIN
 from realtime.dialects.v1 import V1_DIALECT
-from realtime.events import Event, MessageSent, Receiver, SessionEnded
+from realtime.events import Event, MessageSent, Notice, Receiver, SessionEnded
 from tests.realtime.fakes import Listening
 from tests.rooms import ORIGIN, PASSWORD
 
 TABLES = ("facts", "canaries", "users", "heads", "sessions", "tickets", "conversations", "members")
-TABLES += ("conversation_keys", "messages", "timelines", "audit", "receipts", "blocks")
+TABLES += ("conversation_keys", "messages", "timelines", "audit", "audit_people", "receipts", "blocks", "resets")
+TABLES += ("totps", "recovery_codes", "passkeys", "challenges", "pending_logins")
 
 
 class NotingBus(LocalBus):
@@ -33,6 +37,7 @@ class NotingBus(LocalBus):
     def __init__(self, app: App) -> None:
         super().__init__(app.hub)
         self.published: list[tuple[Sequence[Receiver], Event]] = []
+        self.notices: list[tuple[int, Notice]] = []
         self.joins: list[int] = []
         self.leaves: list[int] = []
         self.open = asyncio.Event()
@@ -43,6 +48,10 @@ class NotingBus(LocalBus):
         app.bus = self
 
     def publish(self, receivers: Sequence[Receiver], event: Event) -> None:
+        if isinstance(event, Notice):  # of the sign-ins that set a scene
+            self.notices.append((receivers[0][0], event))
+            super().publish(receivers, event)
+            return
         self.watch(event)
         self.published.append((receivers, event))
         self._changed.set()
@@ -173,6 +182,17 @@ async def change(app: App, text: str, *params: object) -> int:
 
 async def rows(app: App, text: str, *params: object) -> list[Row]:
     return await app.db.read(fetch, text, params)
+
+
+async def said(app: App, action: str) -> list[tuple[int | None, Personal]]:
+    """Who has done this, and what else the audit log says of them, sealed as it is."""
+    people = {
+        user_id: as_bytes(sealed) for user_id, sealed in await rows(app, "SELECT user_id, sealed FROM audit_people")
+    }
+    ((log,),) = await rows(app, "SELECT log FROM audit_head")
+    found = await rows(app, f"SELECT {models.audit.COLUMNS} FROM audit WHERE action = %s ORDER BY id", action)
+    records = [models.audit.stored(row) for row in found]
+    return [(row.actor_id, keeper_of(app.db).open(log, row, people.get(row.actor_id))) for row in records]
 
 
 async def everything(app: App) -> bytes:

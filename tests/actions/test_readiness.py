@@ -58,7 +58,8 @@ async def test_a_database_that_is_down_is_told_and_found_again(own_postgres: Pos
         parts = await readiness.ask(app)
         assert (parts.ready, parts.database, parts.migrations) == (False, "cannot be reached", "not known")
         own_postgres.start()
-        assert await readiness.ask(app) == READY
+        while await readiness.ask(app) != READY:  # noqa: ASYNC110 - a busy machine may take longer than one question
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])

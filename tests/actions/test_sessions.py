@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import models.sessions
-from actions import sessions
+from actions import people, sessions
 from actions.app import App, Caller, Origin
 from actions.errors import Unauthenticated
 from actions.sessions import Tokens
@@ -37,6 +37,13 @@ async def is_refused(app: App, tokens: Tokens) -> bool:
     except Unauthenticated:
         return True
     return False
+
+
+def access_of(app: App, caller: Caller) -> str:
+    """An access token of this session that is good now."""
+    now = app.clock() // 1000
+    claims = crypto_tokens.Access(caller.user_id, caller.session_id, 1, now, now + 600, now, "any")
+    return crypto_tokens.issue_access(app.keys.access, claims)
 
 
 async def has_ended(app: App) -> bool:
@@ -170,8 +177,9 @@ async def test_that_a_child_has_arrived_is_written_once(sqlite_url: str, monkeyp
 
 async def test_a_thief_and_the_owner_cannot_both_go_on(database_url: str) -> None:
     """Whatever the order in which they trade the same token, the session ends as soon as both have come back."""
+    keys = make_keys()
     for owner_first in (True, False):
-        async with running_app(database_url) as app:
+        async with running_app(database_url, keys) as app:
             name = f"alice{'ab'[owner_first]}"
             await register(app, name)
             stolen = await sign_in(app, name)
@@ -386,9 +394,72 @@ async def test_sockets_of_sessions_that_ended_unheard_are_closed(database_url: s
         assert [socket.closed is not None and socket.closed[0] for socket in sockets] == [4401, 4401, 4401, False]
 
 
+async def test_an_ending_is_found_in_the_database_whoever_has_written_it(database_url: str) -> None:
+    """By another instance whose bus is down, or at the command line: sockets close, and tokens are refused."""
+    clock, keys = Clock(), make_keys()
+    async with running_app(database_url, keys, clock) as app, running_app(database_url, keys, clock) as other:
+        await register(app, "alice", "bob")
+        tokens = {name: await sign_in(app, name) for name in ("alice", "bob")}
+        callers = {name: await caller_of(app, each) for name, each in tokens.items()}
+        sockets = {name: connection_of(caller) for name, caller in callers.items()}
+        for socket in sockets.values():
+            app.hub.join(socket)
+        clock.turn(days=1)
+        await sessions.hear_endings(app)
+        assert [socket.closed for socket in sockets.values()] == [None, None]
+        await sessions.end(other, callers["alice"])
+        assert sockets["alice"].closed is None
+        clock.turn(seconds=0.5)
+        await sessions.hear_endings(app)
+        assert sockets["alice"].closed is not None
+        assert sockets["bob"].closed is None
+        tokens["alice"] = replace(tokens["alice"], access=access_of(app, callers["alice"]))
+        with pytest.raises(Unauthenticated):
+            await caller_of(app, tokens["alice"])
+        # Told once: whoever joins under an id that has ended is refused elsewhere.
+        again = connection_of(callers["alice"])
+        app.hub.join(again)
+        await sessions.hear_endings(app)
+        assert again.closed is None
+
+
+async def test_an_ending_that_was_stamped_by_a_clock_some_seconds_apart_is_found(database_url: str) -> None:
+    keys = make_keys()
+    ahead, behind = Clock(), Clock()
+    ahead.turn(seconds=9)
+    for here, there in ((ahead, behind), (behind, ahead)):
+        async with running_app(database_url, keys, here) as app, running_app(database_url, keys, there) as other:
+            name = f"person{here is ahead}"
+            caller = await join(other, name)
+            socket = connection_of(caller)
+            app.hub.join(socket)
+            await sessions.end(other, caller)
+            await sessions.hear_endings(app)
+            assert socket.closed is not None
+
+
 async def test_no_sockets_no_question(sqlite_url: str) -> None:
     async with running_app(sqlite_url) as app:
         await sessions.end_dead_sockets(app)
+
+
+async def test_all_sessions_end_or_all_but_one(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        await register(app, "alice", "bob")
+        bob = await caller_of(app, await sign_in(app, "bob"))
+        callers = [await caller_of(app, await sign_in(app, "alice")) for _ in range(3)]
+        bus = NotingBus(app)
+        assert await sessions.end_others(app, callers[1], reason="factor_changed") == 2
+        assert {reason for *_, reason in bus.endings} == {"factor_changed"}
+        assert (await sessions.own(app, callers[1])).id == callers[1].session_id
+        record = sessions.act(app, callers[1], "sessions_end", reason="erasure")
+        assert await sessions.end_all(app, callers[1].user_id, reason="erasure", record=record) == 1
+        for caller in callers:
+            with pytest.raises(Unauthenticated):
+                await sessions.own(app, caller)
+        assert await sessions.own(app, bob)
+        told = await rows(app, "SELECT reason FROM audit WHERE action = 'sessions_end' ORDER BY id")
+        assert told == [("factor_changed",), ("erasure",)]
 
 
 # Tickets
@@ -403,6 +474,15 @@ async def test_a_ticket_is_good_once(database_url: str) -> None:
         with pytest.raises(Unauthenticated):
             await sessions.take_ticket(app, ticket, ORIGIN)
         assert await rows(app, "SELECT * FROM tickets") == []
+
+
+async def test_no_two_tickets_are_alike_and_none_can_be_guessed(sqlite_url: str) -> None:
+    async with running_app(sqlite_url) as app:
+        caller = await join(app, "alice")
+        tickets = [await sessions.make_ticket(app, caller) for _ in range(100)]
+        secrets = {ticket.rpartition(".")[2] for ticket in tickets}
+        assert len(secrets) == 100
+        assert {len(secret) for secret in secrets} == {43}  # 32 bytes
 
 
 async def test_of_twenty_who_show_a_ticket_at_once_one_gets_in(database_url: str) -> None:
@@ -496,8 +576,16 @@ EDITS = {
     ),
     "a copy of the row": (
         "INSERT INTO sessions SELECT 77, {victim}, created_at, used_at, auth_time, idle_expires_at, expires_at,"
-        " device, network, generation, confirmed, refresh_mac, parent_mac, ended_at, ended_reason, cursor"
+        " device, network, generation, confirmed, refresh_mac, parent_mac, ended_at, ended_reason, cursor, seal"
         " FROM sessions WHERE user_id = {mallory}"
+    ),
+    "the fingerprint and the owner": (
+        "UPDATE sessions SET user_id = {victim}, refresh_mac = (SELECT s.refresh_mac FROM sessions s WHERE s.id ="
+        " {session}) WHERE id = {session}"
+    ),
+    "the seal": (
+        "UPDATE sessions SET user_id = {victim}, seal = (SELECT s.seal FROM sessions s WHERE s.user_id = {victim})"
+        " WHERE id = {session}"
     ),
     "the ids": (
         "UPDATE sessions SET id = 77 WHERE user_id = {mallory};"
@@ -524,6 +612,68 @@ async def test_an_edited_session_makes_nobody_somebody_else(database_url: str, e
         with contextlib.suppress(Unauthenticated):
             reached.append(await caller_of(app, await trade(app, tokens)))
         assert victim.user_id not in {caller.user_id for caller in reached}
+
+
+# What whoever holds the tokens of a session can write to prolong it, or to take its end back.
+PROLONGED = {
+    "the last day": "UPDATE sessions SET expires_at = expires_at + 99999999999, idle_expires_at = expires_at",
+    "the beginning": "UPDATE sessions SET created_at = created_at + 86400000",
+    "the proof": "UPDATE sessions SET auth_time = auth_time + 1",
+    "the end": "UPDATE sessions SET ended_at = NULL, ended_reason = NULL",
+    "another seal": "UPDATE sessions SET seal = refresh_mac",
+}
+
+
+@pytest.mark.parametrize("edit", PROLONGED)
+async def test_a_session_that_was_edited_ends_and_that_is_recorded(database_url: str, edit: str) -> None:
+    clock = Clock()
+    async with running_app(database_url, clock=clock) as app:
+        tokens = await alice(app)
+        other = await sign_in(app, "alice")
+        caller = await caller_of(app, tokens)
+        if edit == "the end":
+            await sessions.end(app, caller)
+        assert await change(app, f"{PROLONGED[edit]} WHERE id = %s", caller.session_id) == 1
+        app.sessions.drop(caller.session_id)
+        app.ended.drop(caller.session_id)
+        with pytest.raises(Unauthenticated):
+            await caller_of(app, tokens)
+        assert await is_refused(app, tokens)
+        told = await rows(app, "SELECT action, outcome FROM audit WHERE action = 'session_tampered'")
+        assert told == [("session_tampered", "refused")]
+        assert await caller_of(app, other)  # nobody else is touched
+
+
+async def test_an_edited_session_is_no_better_by_its_refresh_token_alone(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        tokens = await alice(app)
+        await change(app, "UPDATE sessions SET expires_at = expires_at + 1")
+        assert await is_refused(app, tokens)
+        assert await rows(app, GONE) == [("tampered",)]
+
+
+async def test_an_ending_that_was_taken_back_does_not_bring_the_refresh_token_back(database_url: str) -> None:
+    """Even with the seal and the times as they were: the fingerprint is gone."""
+    async with running_app(database_url) as app:
+        tokens = await alice(app)
+        caller = await caller_of(app, tokens)
+        (seal,) = (await rows(app, "SELECT seal FROM sessions"))[0]
+        await sessions.end(app, caller)
+        await change(app, "UPDATE sessions SET ended_at = NULL, seal = %s", bytes(seal))
+        assert await is_refused(app, tokens)
+        assert await rows(app, GONE) == [("refresh_reuse",)]
+
+
+async def test_a_person_who_was_enabled_in_the_database_still_needs_a_password(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        tokens = await alice(app)
+        await people.disable(app, "alice")
+        await change(app, "UPDATE users SET disabled_at = NULL")
+        await change(app, "UPDATE sessions SET ended_at = NULL")
+        app.ended.drop((await rows(app, "SELECT id FROM sessions"))[0][0])
+        assert await is_refused(app, tokens)
+        with pytest.raises(Unauthenticated):
+            await caller_of(app, tokens)
 
 
 async def test_a_generation_that_was_turned_back_does_not_bring_an_old_token_back(database_url: str) -> None:

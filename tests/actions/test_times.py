@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.times import date_of, day_of, when, when_known
+from actions.times import DAYS, date_of, day_of, when, when_known, when_written
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,24 @@ def test_every_millisecond_has_its_own_text(milliseconds: int) -> None:
 def test_what_no_calendar_has_is_refused(milliseconds: int) -> None:
     with pytest.raises((ValueError, OverflowError, OSError)):
         when(milliseconds)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "shown"),
+    [
+        (1_700_000_000_123, "2023-11-14T22:13:20.123Z"),
+        (2**62, "9999-12-31T23:59:59.999Z"),
+        (-(2**62), "1970-01-01T00:00:00.000Z"),
+    ],
+)
+def test_what_somebody_else_has_written_is_always_told(milliseconds: int, shown: str) -> None:
+    assert when_written(milliseconds) == shown
+
+
+def test_every_day_that_can_be_told_is_told() -> None:
+    assert (date_of(DAYS[0]), date_of(DAYS[-1])) == ("1970-01-01", "9999-12-31")
+    with pytest.raises(ValueError, match=r"out of range|must be"):
+        date_of(DAYS[-1] + 1)
 
 
 def test_the_order_of_the_texts_is_the_order_of_the_times() -> None:

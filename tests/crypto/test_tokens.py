@@ -14,7 +14,19 @@ from hypothesis import strategies as st
 from crypto.envelope import seal_envelope
 from crypto.errors import BadToken, UnknownKey
 from crypto.keyring import Key, Ring, make_key
-from crypto.tokens import Access, Refresh, fingerprint, issue_access, make_refresh, read_access, read_refresh
+from crypto.tokens import (
+    Access,
+    Refresh,
+    fingerprint,
+    is_session_seal,
+    issue_access,
+    make_refresh,
+    read_access,
+    read_refresh,
+    reset_fingerprint,
+    seal_session,
+    ticket_fingerprint,
+)
 
 RING = Ring((make_key(), make_key()))
 NOW = 1_700_000_000
@@ -374,3 +386,38 @@ def test_the_fingerprint_does_not_stand_in_the_token() -> None:
     text = make_refresh(RING, 7, 1)
     raw = base64.urlsafe_b64decode(text[4:] + "=" * (-len(text[4:]) % 4))
     assert fingerprint(RING, 5, read_refresh(RING, text)) not in raw
+
+
+def test_a_session_is_sealed_for_exactly_these_facts() -> None:
+    seal = seal_session(RING, 7, 8, 9)
+    assert is_session_seal(RING, seal, 7, 8, 9)
+    for facts in ((7, 8, 10), (8, 7, 9), (7, 8), (7, 8, 9, 0), (7, 8, -9), (7, 8, 2**64), ()):
+        assert not is_session_seal(RING, seal, *facts)
+
+
+@given(st.binary(max_size=80))
+def test_nothing_else_is_a_seal(seal: bytes) -> None:
+    assert not is_session_seal(RING, seal, 7, 8, 9)
+
+
+def test_a_seal_that_was_touched_is_none() -> None:
+    seal = seal_session(RING, 7, 8, 9)
+    for place in range(len(seal)):
+        assert not is_session_seal(RING, seal[:place] + bytes((seal[place] ^ 1,)) + seal[place + 1 :], 7, 8, 9)
+    assert not is_session_seal(RING, seal + b"\0", 7, 8, 9)
+    assert not is_session_seal(RING, seal[:-1], 7, 8, 9)
+
+
+def test_a_seal_outlives_its_key_ring_rotation_and_ends_with_its_key() -> None:
+    seal = seal_session(RING, 7, 8, 9)
+    assert is_session_seal(Ring((make_key(), RING.current)), seal, 7, 8, 9)
+    assert not is_session_seal(Ring((make_key(),)), seal, 7, 8, 9)
+
+
+def test_a_token_that_sets_a_password_is_known_by_a_fingerprint_of_its_own_kind() -> None:
+    own = reset_fingerprint(RING, "pr1_7.9.x")
+    assert len(own) == 32
+    assert own == reset_fingerprint(RING, "pr1_7.9.x")
+    others = {reset_fingerprint(RING, "pr1_7.9.y"), ticket_fingerprint(RING, "pr1_7.9.x")}
+    assert own not in others | {reset_fingerprint(Ring((make_key(),)), "pr1_7.9.x")}
+    assert reset_fingerprint(RING, "\ud800") is not None

@@ -189,6 +189,39 @@ def test_who_ends_tls_before_the_proxy_is_believed_and_nobody_else(fronted: Prox
     assert "strict-transport-security" not in visit(stack.proxy.port, "GET", "/livez", told).headers
 
 
+# The instances' own, and what the proxy adds to its log.
+OWN = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body", "status"),
+    [
+        ("GET", "/readyz", None, 404),
+        ("GET", "/metrics", None, 404),
+        ("TRACE", "/", None, 405),
+        ("POST", "/api/auth/login/", b"x" * LARGE, 413),
+        ("GET", f"/livez?{'x' * 5_000}", None, 414),
+        ("GET", "/livez/proxy", None, 200),
+    ],
+)
+def test_what_the_proxy_answers_itself_has_the_headers_of_every_answer(
+    fronted: Proxy, method: str, target: str, body: bytes | None, status: int
+) -> None:
+    tls = ("X-Forwarded-Proto", "https")
+    for headers, hsts in (([tls], "max-age=63072000; includeSubDomains"), ([], None)):
+        reply = visit(fronted.port, method, target, headers, body, source=FRONT)
+        assert reply.status == status
+        assert {name: reply.headers.get(name) for name in OWN} == OWN
+        # Of a line that is too long the headers are not read, and so nothing is known of TLS.
+        assert reply.headers.get("strict-transport-security") == (None if status == 414 else hsts)
+
+
 @pytest.mark.parametrize(
     ("address", "network"),
     [

@@ -60,6 +60,21 @@ async def test_no_token_in_a_url_is_ever_logged(stack: Stack) -> None:
         assert secret not in written
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "told"),
+    [
+        ("PUT", "/api/blocks/somebody.else/", "/api/blocks/*"),
+        ("DELETE", "/api/blocks/somebody.else", "/api/blocks/*"),
+        ("POST", "/api/conversations/somebody.else/read/", "/api/conversations/*"),
+        ("GET", "/api/conversations/?limit=1", "/api/conversations/"),
+    ],
+)
+def test_the_log_names_nobody(stack: Stack, method: str, path: str, told: str) -> None:
+    reply = visit(stack.proxy.port, method, path)
+    assert stack.proxy.line_of(reply)["path"] == told
+    assert "somebody.else" not in stack.proxy.log()
+
+
 def test_the_log_tells_what_an_operator_needs(stack: Stack) -> None:
     reply = visit(stack.proxy.port, "GET", target("/api/users/me/"), source="127.44.10.10")
     line = stack.proxy.line_of(reply)

@@ -49,6 +49,8 @@ async def test_every_frame_of_a_live_play_is_as_the_document_says(tmp_path: Path
         ):
             one, other = Recorder(first), Recorder(second)
             await _play(one, other, alice, bob)
+            await asyncio.to_thread(instance.sign_in, "alice")
+            await one.hear("notice")
             await asyncio.get_running_loop().run_in_executor(None, instance.stop)
             await one.hear("bye")
     said, heard = one.said + other.said, one.heard + other.heard

@@ -17,6 +17,7 @@ from socket import create_connection, socket
 from urllib.parse import quote
 
 import psycopg2
+import pyotp
 import pytest
 
 from handlers.routes import OPERATIONS
@@ -24,6 +25,7 @@ from tests.handlers.corpus import GOOD
 from tests.handlers.raw import BINARY, Headers, ask, raw_socket
 from tests.instances import Instance, Reply
 from tests.servers import PostgresServer, RedisServer
+from tests.wiring.test_people import token_in, user
 
 JSON = ("Content-Type", "application/json")
 PREFIX = 12
@@ -128,7 +130,37 @@ def drive_well(instance: Instance, other: Instance, marks: Marks) -> dict[str, s
         assert instance.call("GET", path, token=token).status == 200
     leaving = sign_in(instance, marks, anna, people[anna])
     assert instance.call("POST", "/api/auth/logout/", token=leaving).status == 204
+    drive_factors(instance, other, marks, anna, people[anna])
+    people[anna] = drive_passwords(instance, other, marks, anna, people[anna])
     return people
+
+
+def drive_factors(instance: Instance, other: Instance, marks: Marks, name: str, password: str) -> None:
+    """Somebody takes a second factor, signs in with it, and gives it up."""
+    token = sign_in(instance, marks, name, password)
+    seed = marks.token("a seed", instance.call("POST", "/api/auth/totp/", token=token).json["secret"])
+    confirmed = other.call("POST", "/api/auth/totp/confirm/", {"otp": pyotp.TOTP(seed).now()}, token=token)
+    codes = [marks.token("a recovery code", code) for code in confirmed.json["recovery_codes"]]
+    asked = instance.call("POST", "/api/auth/login/", {"username": name, "password": password}).json
+    shown = {"mfa_token": marks.token("a pending sign-in", asked["mfa_token"]), "recovery_code": marks.word()}
+    assert other.call("POST", "/api/auth/login/second-factor/", shown).status == 401
+    pair = other.call("POST", "/api/auth/login/second-factor/", shown | {"recovery_code": codes[0]}).json
+    marks.token("an access token", pair["access"])
+    proof = {"password": password, "recovery_code": codes[1]}
+    assert instance.call("DELETE", "/api/auth/totp/", proof, token=token).status == 204
+
+
+def drive_passwords(instance: Instance, other: Instance, marks: Marks, name: str, password: str) -> str:
+    """Somebody proves who they are, changes the password, and sets it by a token of the operator: the last one."""
+    token, changed, last = sign_in(instance, marks, name, password), marks.word(), marks.word()
+    for shown, status in ((marks.word(), 401), (password, 204)):
+        assert other.call("POST", "/api/auth/step-up/", {"password": shown}, token=token).status == status
+        body = {"current": shown, "new": changed}
+        assert instance.call("POST", "/api/auth/password/", body, token=token).status == status
+    reset = marks.token("a reset token", token_in(user(instance, "reset-password", name)))
+    for new, status in (("short", 400), (last, 204), (marks.word(), 401)):
+        assert other.call("POST", "/api/auth/password/reset/", {"token": reset, "new": new}).status == status
+    return last
 
 
 def drive_badly(instance: Instance, marks: Marks, people: dict[str, str]) -> None:
@@ -144,7 +176,7 @@ def drive_badly(instance: Instance, marks: Marks, people: dict[str, str]) -> Non
     for refused in ("rt1_" + marks.word(), marks.word()):
         assert call("POST", "/api/auth/refresh/", {"refresh": refused}).status == 401
     for operation in OPERATIONS:
-        path = operation.path.replace("{message_id}", "1")
+        path = operation.path.replace("{message_id}", "1").replace("{session_id}", "1").replace("{passkey_id}", "1")
         good = GOOD.get(f"{operation.method} {operation.path}", {"x": 1})
         spoilt: list[bytes] = [
             *(f'{{"{field}": "{marks.word()}", "{field}": 1}}'.encode() for field in good),

@@ -13,18 +13,45 @@ WITH_BODY = {name: operation for name, operation in ALL.items() if operation.bod
 # New operations without a body refuse one; those of the first system never looked at it.
 REFUSING_BODY = {name: operation for name, operation in ALL.items() if operation.body is None and not operation.lenient}
 
+# What no authenticator has made.
+ATTESTATION = {
+    "id": "AAAA",
+    "rawId": "AAAA",
+    "type": "public-key",
+    "response": {"clientDataJSON": "e30", "attestationObject": "oA"},
+}
+ASSERTION = {
+    "id": "AAAA",
+    "rawId": "AAAA",
+    "type": "public-key",
+    "response": {"clientDataJSON": "e30", "authenticatorData": "AAAA", "signature": "AAAA"},
+}
+
 # A body that each operation would take, and the text field of it that is spoilt.
 GOOD: dict[str, dict[str, Any]] = {
     "POST /api/auth/register/": {"username": "somebody.new", "password": "correct horse battery"},
     "POST /api/auth/login/": {"username": "nobody", "password": "correct horse battery"},
     "POST /api/auth/refresh/": {"refresh": "rt1_none"},
+    "POST /api/auth/step-up/": {"password": "correct horse batterx"},
+    "POST /api/auth/password/": {"current": "correct horse batterx", "new": "another horse, another battery"},
+    "POST /api/auth/password/reset/": {"token": "pr1_none", "new": "another horse, another battery"},
+    "POST /api/auth/login/second-factor/": {"mfa_token": "mfa1_none", "otp": "123456"},
+    "POST /api/auth/totp/confirm/": {"otp": "123456"},
+    "DELETE /api/auth/totp/": {"password": "correct horse batterx"},
+    "POST /api/auth/recovery-codes/": {"password": "correct horse batterx"},
+    "POST /api/auth/passkeys/": {"name": "a phone", "credential": ATTESTATION},
+    "PATCH /api/auth/passkeys/{passkey_id}/": {"name": "a phone"},
+    "POST /api/auth/login/passkey/options/": {"username": "nobody"},
+    "POST /api/auth/login/passkey/": {"device": "a phone", "credential": ASSERTION},
+    "POST /api/auth/passkeys/step-up/": {"credential": ASSERTION},
+    "DELETE /api/auth/account/": {"password": "correct horse batterx"},
     "POST /api/auth/send/": {"recipient": "nobody", "content": "hi"},
     "PATCH /api/messages/{message_id}/": {"content": "hi"},
     "PATCH /api/users/me/": {"display_name": "Somebody New"},
     "POST /api/conversations/{username}/read/": {"up_to": 1},
 }
 # Whoever changes nothing is told how it stands.
-ALL_MAY_BE_LEFT_OUT = {"PATCH /api/users/me/"}
+ALL_MAY_BE_LEFT_OUT = {"PATCH /api/users/me/", "POST /api/auth/login/passkey/options/"}
 # What a query must say; all other parameters may be left out.
 NEEDED_QUERY: dict[str, dict[str, str]] = {"GET /api/events/": {"after": "0"}}
 VALUES: tuple[Any, ...] = (None, True, 0, -1, 1.5, 2**53 - 1, "text", "1", "", [], ["a"], {}, {"a": 1})
@@ -91,7 +118,8 @@ OTHER_FORMATS: dict[str, bytes] = {
 
 def path_of(name: str, *, username: str = "nobody", message_id: str = "1") -> str:
     """The path of an operation with its parameters filled in."""
-    return ALL[name].path.replace("{username}", username).replace("{message_id}", message_id)
+    path = ALL[name].path.replace("{username}", username).replace("{message_id}", message_id)
+    return path.replace("{session_id}", "1").replace("{passkey_id}", "1")
 
 
 def target_of(name: str, extra: str = "", **values: str) -> str:

@@ -84,12 +84,12 @@ def doorway_of(app: App, **bounds: Any) -> Doorway:
 
 @asynccontextmanager
 async def running_door(
-    database_url: str, *, bounds: dict[str, Any] | None = None, **policy: Any
+    database_url: str, *, bounds: dict[str, Any] | None = None, files: Files | None = None, **policy: Any
 ) -> AsyncIterator[Inside]:
     """The door of a fresh app; the clock is the system's."""
     async with running_app(database_url, clock=milliseconds, **policy) as app:  # type: ignore[arg-type]
         doorway = doorway_of(app, **(bounds or {}))
-        server = HTTPServer(make_application(doorway, Files("", {})))
+        server = HTTPServer(make_application(doorway, files or Files("", {})))
         sockets = bind_sockets(0, "127.0.0.1")
         server.add_sockets(sockets)
         try:

@@ -20,6 +20,7 @@ from realtime.events import (
     Expired,
     Message,
     MessageSent,
+    Notice,
     Presence,
     Receipt,
     SessionEnded,
@@ -43,6 +44,7 @@ EVENTS: tuple[Event, ...] = (
     Typing("bob"),
     Unknown(),
     Presence("bob", online=True),
+    Notice("login", "2026-11-22T09:14:00.250Z", 7, 8),
     SessionEnded(None, None, "logout"),
 )
 FRAMES = [

@@ -6,6 +6,8 @@ import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
 from http.cookies import SimpleCookie
 
 import jwt
@@ -19,6 +21,8 @@ Join = Callable[[], Person]
 PASSWORD = "correct horse battery"
 JSON = ("Content-Type", "application/json")
 OPEN = {"/api/auth/register/", "/api/auth/login/", "/api/auth/refresh/", "/api/auth/check-username/"}
+OPEN |= {"/api/auth/login/second-factor/", "/api/auth/login/passkey/options/", "/api/auth/login/passkey/"}
+OPEN |= {"/api/auth/password/reset/"}
 
 
 def register(server: Instance, username: str, password: str = PASSWORD, **more: object) -> Reply:
@@ -351,6 +355,23 @@ def test_a_cookie_counts_for_our_own_page_only(server: Instance, joined: Join) -
     assert ask(server, "POST", "/api/auth/refresh/", [JSON, wanted, cookie, own(server)], b"{}").status == 200
 
 
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "application/json; x=1", ""],
+)
+def test_what_a_page_can_send_without_being_asked_first_gets_nothing_by_a_cookie(
+    server: Instance, joined: Join, kind: str
+) -> None:
+    """Everything is right but the type of the body, which is what a form of another site cannot choose."""
+    value = SimpleCookie(cookie_login(server, joined()).headers["set-cookie"])["__Host-recado"].value
+    page = [("X-Recado-Session", "cookie"), own(server), ("Cookie", f"__Host-recado={value}")]
+    reply = ask(server, "POST", "/api/auth/refresh/", [*page, ("Content-Type", kind)], b"{}")
+    assert (reply.status, "set-cookie" in reply.headers) == (415, False)
+    elsewhere = ask(server, "POST", "/api/auth/refresh/", [*page, JSON, ("Sec-Fetch-Site", "cross-site")], b"{}")
+    assert (elsewhere.status, "set-cookie" in elsewhere.headers) == (403, False)
+    assert ask(server, "POST", "/api/auth/refresh/", [*page, JSON], b"{}").status == 200
+
+
 def test_a_refresh_by_cookie_does_not_take_the_body(server: Instance, joined: Join) -> None:
     alice = joined()
     pair = login(server, alice.name).json
@@ -370,3 +391,37 @@ def test_no_one_is_signed_in_by_nothing(server: Instance) -> None:
             assert (reply.status, reply.json["code"]) == (401, "unauthenticated"), name
         else:
             assert operation.path in OPEN | {"/livez", "/readyz", "/api/openapi.json", "/api/asyncapi.json"}, name
+
+
+def cookies_of(server: Instance, path: str, headers: list[tuple[str, str]], body: object) -> dict[str, str]:
+    """The cookies that an answer sets, each with its options."""
+    with closing(HTTPConnection("localhost", server.port, timeout=20)) as connection:
+        page = dict([JSON, ("X-Recado-Session", "cookie"), own(server), *headers])
+        connection.request("POST", path, json.dumps(body), page)
+        answer = connection.getresponse()
+        assert answer.status in (200, 204), answer.read()
+        return dict(line.split("=", 1) for line in answer.headers.get_all("Set-Cookie", []))
+
+
+def test_a_browser_is_known_again_by_a_cookie_that_stays_when_the_session_ends(server: Instance, joined: Join) -> None:
+    alice = joined()
+    credentials = {"username": alice.name, "password": PASSWORD}
+    first = cookies_of(server, "/api/auth/login/", [], credentials)
+    assert set(first) == {"__Host-recado", "__Host-recado-device"}
+    mark, _, options = first["__Host-recado-device"].partition("; ")
+    assert re.fullmatch(r"dm1_[\w-]{40,100}", mark)
+    assert options == f"Path=/; Max-Age={365 * 86_400}; Secure; HttpOnly; SameSite=Strict"
+    refresh = ("Cookie", f"__Host-recado={first['__Host-recado'].partition(';')[0]}")
+    renewed = cookies_of(server, "/api/auth/refresh/", [refresh], {})
+    assert renewed["__Host-recado-device"] == first["__Host-recado-device"]
+    assert set(cookies_of(server, "/api/auth/logout/", [alice.bearer], {})) == {"__Host-recado"}
+    # It opens nothing, and a strange one is no fault.
+    for name in ("__Host-recado", "__Host-recado-device"):
+        known = [JSON, ("X-Recado-Session", "cookie"), own(server), ("Cookie", f"{name}={mark}")]
+        assert ask(server, "POST", "/api/auth/refresh/", known, b"{}").status == 401
+    for value in (mark, "dm1_forged", "%00", '"'):
+        cookies_of(server, "/api/auth/login/", [("Cookie", f"__Host-recado-device={value}")], credentials)
+
+
+def test_whoever_keeps_no_cookie_is_given_none(server: Instance, joined: Join) -> None:
+    assert "set-cookie" not in login(server, joined().name).headers

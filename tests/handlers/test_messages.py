@@ -257,5 +257,5 @@ def test_the_last_slash_may_be_left_out(server: Instance, joined: Join, slash: s
 def test_two_slashes_or_an_ending_of_a_file_are_not_the_path(server: Instance, joined: Join) -> None:
     alice = joined()
     paths = ("//", "/x.css", ";/a.js", "/;a", ".json", "%2f")
-    for start, end in itertools.product(("/api/auth/messages", "/api/conversations", "/api/users/me"), paths):
+    for start, end in itertools.product(("/api/auth/messages", "/api/events", "/api/users/me"), paths):
         assert ask(server, "GET", start + end, [alice.bearer]).status == 404, start + end

@@ -3,10 +3,12 @@
 import ipaddress
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
+from actions.passkeys import Site
 from handlers.origins import Origins, limit_key, network_of, parse_networks
 from tests.handlers.raw import Headers, Person, ask, raw_socket, told
 from tests.instances import Instance, Reply
@@ -188,6 +190,8 @@ def test_a_trusted_proxy_says_who_asks_and_how(strict: Instance, anna: Person) -
         ("203.0.113.9, garbage", "127.0.0.0/24"),
         ("", "127.0.0.0/24"),
         ("::ffff:203.0.113.9", "203.0.113.0/24"),
+        ("203.0.113.9:50123", "203.0.113.0/24"),
+        ("[2001:db8:1:2:3::4]:50123", "2001:db8:1::/48"),
     ):
         reply = ask(strict, "GET", "/api/users/me/", [("X-Forwarded-For", hops), anna.bearer])
         assert networks_told(strict, reply) == [network], hops
@@ -221,10 +225,108 @@ def test_the_address_is_the_nearest_hop_that_is_no_proxy_of_ours() -> None:
         assert str(origins.address(request(peer, X_Forwarded_For=hops))) == address
 
 
+@pytest.mark.parametrize(
+    ("hops", "address"),
+    [
+        # Several headers count as one list (RFC 9110 §5.3): who came last is nearest.
+        (["9.9.9.9", "1.2.3.4"], "1.2.3.4"),
+        (["1.2.3.4", "10.0.0.7"], "1.2.3.4"),
+        (["9.9.9.9, 1.2.3.4", "10.0.0.7, 10.0.0.8"], "1.2.3.4"),
+        (["1.2.3.4", ""], "10.0.0.1"),
+        (["1.2.3.4", "garbage"], "10.0.0.1"),
+        (["garbage", "1.2.3.4"], "1.2.3.4"),
+        # With a port, as some proxies write it; IPv6 in brackets, with a zone.
+        (["1.2.3.4:5678"], "1.2.3.4"),
+        (["[2001:db8::1]:443"], "2001:db8::1"),
+        (["[2001:db8::1]"], "2001:db8::1"),
+        (["2001:DB8::1"], "2001:db8::1"),
+        (["fe80::1%eth0"], "fe80::1"),
+        (["[::ffff:1.2.3.4]:80"], "1.2.3.4"),
+        (["9.9.9.9 \t,  1.2.3.4"], "1.2.3.4"),
+        # What is no address tells nothing: then it is the proxy's own that counts, never an older hop's.
+        (["1.2.3.4, unknown"], "10.0.0.1"),
+        (["1.2.3.4, _hidden"], "10.0.0.1"),
+        (["1.2.3.4, 1.2.3.4.5"], "10.0.0.1"),
+        (["1.2.3.4, 01.2.3.4"], "10.0.0.1"),
+        (["1.2.3.4, 16909060"], "10.0.0.1"),
+        (["1.2.3.4, 1.2.3.4/8"], "10.0.0.1"),
+        (["1.2.3.4, 1.2.3.4:"], "10.0.0.1"),
+        (["1.2.3.4, 1.2.3.4:999999"], "10.0.0.1"),
+        (["1.2.3.4, [2001:db8::1"], "10.0.0.1"),
+        (["1.2.3.4, [[2001:db8::1]]"], "10.0.0.1"),
+        (["1.2.3.4, [1.2.3.4]x"], "10.0.0.1"),
+        (["1.2.3.4, 1.2.3.\u00b2"], "10.0.0.1"),
+        (["1.2.3.4," + "9" * 10_000], "10.0.0.1"),
+        (["1.2.3.4" + "," * 5_000], "10.0.0.1"),
+        ([", ".join(["9.9.9.9"] * 1_000 + ["1.2.3.4"])], "1.2.3.4"),
+        ([], "10.0.0.1"),
+    ],
+)
+def test_whatever_stands_in_the_header_the_address_is_one_that_a_trusted_proxy_has_seen(
+    hops: list[str], address: str
+) -> None:
+    asked = request("10.0.0.1")
+    for value in hops:
+        asked.headers.add("X-Forwarded-For", value)
+    origins = Origins(trusted_proxies=parse_networks(["10.0.0.0/8"]))
+    assert str(origins.address(asked)) == address
+    assert str(Origins().address(asked)) == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("host", "known", "expected"),
+    [
+        ("localhost:8000", {}, Site("localhost", "http://localhost:8000")),
+        ("chat.localhost", {}, Site("chat.localhost", "http://chat.localhost")),
+        # Without a name of its own the server cannot tell whose page asks.
+        ("chat.example", {}, None),
+        ("localhost.evil.example", {}, None),
+        ("notlocalhost", {}, None),
+        ("127.0.0.1:8000", {}, None),
+        ("[::1]:8000", {}, None),
+        ("", {}, None),
+        ("Chat.Example", {"allowed_hosts": frozenset({"chat.example"})}, Site("chat.example", "http://chat.example")),
+        ("192.0.2.1", {"allowed_hosts": frozenset({"192.0.2.1"})}, None),
+        ("evil.example", {"public": "https://chat.example"}, Site("chat.example", "https://chat.example")),
+        ("x", {"public": "https://chat.example:8443"}, Site("chat.example", "https://chat.example:8443")),
+        ("chat.example", {"public": "http://192.0.2.1:8000"}, None),
+    ],
+)
+def test_passkeys_are_for_a_name_that_is_known_to_be_ours(
+    host: str, known: dict[str, Any], expected: Site | None
+) -> None:
+    asked = request("192.0.2.9")
+    asked.host = host
+    assert Origins(**known).site(asked) == expected
+
+
 def test_limits_count_an_ipv6_network_and_logs_keep_less() -> None:
     four, six = ipaddress.ip_address("203.0.113.9"), ipaddress.ip_address("2001:db8:1:2:3:4:5:6")
     assert (limit_key(four), network_of(four)) == ("203.0.113.9/32", "203.0.113.0/24")
     assert (limit_key(six), network_of(six)) == ("2001:db8:1:2::/64", "2001:db8:1::/48")
+
+
+@pytest.mark.parametrize(
+    ("host", "told", "scheme", "untold"),
+    [
+        ("chat.example", "", "https", "https"),
+        ("CHAT.example", "", "https", "https"),
+        ("chat.example", "http", "http", "https"),
+        ("chat.example", "https, http", "https", "https"),
+        ("chat.example:8000", "", "http", "http"),
+        ("localhost", "", "http", "http"),
+        ("localhost", "https", "https", "http"),
+    ],
+)
+def test_the_scheme_is_what_a_trusted_proxy_tells_and_else_what_people_type(
+    host: str, told: str, scheme: str, untold: str
+) -> None:
+    asked = request("10.0.0.1", X_Forwarded_Proto=told)
+    asked.host = host
+    origins = Origins(trusted_proxies=parse_networks(["10.0.0.0/8"]), public="https://chat.example")
+    assert origins.scheme(asked) == scheme
+    assert Origins(public="https://chat.example").scheme(asked) == untold
+    assert Origins().scheme(asked) == "http"
 
 
 def test_the_public_address_is_an_own_origin_whatever_the_proxy_tells(tmp_path_factory: pytest.TempPathFactory) -> None:

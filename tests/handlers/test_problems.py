@@ -10,6 +10,7 @@ from actions.errors import (
     Invalid,
     NotFound,
     Refused,
+    SecondFactorRequired,
     TooMany,
     TryLater,
     Unauthenticated,
@@ -61,6 +62,12 @@ def test_the_body_always_has_a_type_and_errors_only_when_there_are_some() -> Non
     faults = [Fault("a", "missing", "The field is missing."), Fault("b", "invalid", "No.")]
     body = msgspec.json.decode(msgspec.json.encode(problem_of(Invalid("x", faults=faults), "id")))
     assert [error["field"] for error in body["errors"]] == ["a", "b"]
+
+
+def test_a_sign_in_that_goes_on_is_told_with_what() -> None:
+    body = msgspec.json.decode(msgspec.json.encode(problem_of(SecondFactorRequired("mfa1_x", ("otp",)), "id")))
+    told = {name: body[name] for name in ("status", "code", "mfa_required", "mfa_token", "factors")}
+    assert list(told.values()) == [401, "second_factor_required", True, "mfa1_x", ["otp"]]
 
 
 def test_every_refusal_has_a_status_of_its_own() -> None:

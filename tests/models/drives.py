@@ -2,20 +2,28 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 import models
 from models import (
     audit,
+    audit_log,
     blocks,
     changes,
     checkup,
     conversations,
+    erasure,
+    factors,
     facts,
     familiar,
+    keys,
     messages,
     migrate,
+    passkeys,
+    passwords,
+    pending,
     presence,
     receipts,
     sessions,
@@ -27,16 +35,38 @@ from models import (
 from models.changes import Target
 from models.conversations import StoredKey
 from models.db import Database
+from models.erasure import NO_BOUND, Doomed, Job, Resealed
+from models.factors import Code, Totp
 from models.messages import Page
+from models.passkeys import Passkey
+from models.pending import Pending
 from models.receipts import Receipt
 from models.timelines import Kind
-from tests.models.storage import NOW, Sealed, add_person, draft, lost_answers, record, session, store
+from tests.models.storage import (
+    AUDIT_KEEPER,
+    NOW,
+    Sealed,
+    add_person,
+    draft,
+    fill,
+    lost_answers,
+    record,
+    session,
+    store,
+)
 
 PAIR = (1, 2)
 CONVERSATION = draft(*PAIR).conversation_id
 KEY = StoredKey(CONVERSATION, PAIR, 1, "master", b"wrapped")
 CLIENT = b"0123456789abcdef"
 SOME = 20
+SEED = Totp(1, 70, "m1", b"sealed", NOW)
+CODES = [Code("k1", b"code")]
+PASSKEY = Passkey(
+    *(5, 1, b"credential", b"key", b"handle", "localhost", 0, False, False, "a phone", NOW, None, None, "k1", b"mac")
+)
+OLD_KEY = Doomed(CONVERSATION, 1)
+OWN_SIDE = Job(1, CONVERSATION, NO_BOUND, NOW)
 
 
 async def store_with_lost_answer(db: Database) -> None:
@@ -50,6 +80,34 @@ async def change(db: Database) -> None:
     (stored,) = await store(db, draft(1, 2))
     await changes.edit(db, Target(stored.message_id, 1, 0), Sealed(b"gAAAAA-edited"), NOW)
     await changes.delete(db, Target(stored.message_id, 1, 1), NOW)
+
+
+async def change_password(db: Database) -> None:
+    """Change a password in a session that lives."""
+    await sessions.create(db, session(4_000_001), password_version=0, most=9, record=record())
+    ended = await passwords.change(db, 1, version=0, password="p1$next", session_id=4_000_001, now=NOW, record=record())
+    assert ended is not None
+
+
+async def erase_somebody(db: Database) -> None:
+    """Make a person nobody, from the first step to the last."""
+    await add_person(db, 3_000_001, "leaver")
+    await fill(db, (3_000_001, 2), (2, 3_000_001))
+    begun = await erasure.begin_account(
+        db, 3_000_001, name="deleted-1", password="p1$none", marks=[("k", b"mark")], now=NOW, record=record()
+    )
+    assert begun is not None
+    await erasure.step(db, begun[0], limit=SOME, now=NOW)
+    await erasure.end(db, begun[0])
+
+
+async def renew_key(db: Database) -> None:
+    """Give a conversation another key, and what the old one has sealed to the new one."""
+    await erasure.doom(db, replace(KEY, generation=2), after=NOW)
+    (stored,) = await erasure.sealed_under(db, OLD_KEY, above=0, limit=1) or [None]
+    if stored is not None:
+        again = Resealed(stored.id, stored.revision, stored.body or b"", 1, 2, b"gAAAAA-again", kept=False)
+        await erasure.reseal(db, [again])
 
 
 async def show_some(db: Database, message: int) -> None:
@@ -69,11 +127,30 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
     "migrate.up": lambda db, message: migrate.up(db),
     "migrate.state": lambda db, message: migrate.state(db),
     "audit.append": lambda db, message: audit.append(db, record()),
+    "audit.append_all": lambda db, message: audit.append_all(db, [record(), record("logout")]),
+    "audit.own": lambda db, message: audit.own(db, 1, before=audit.LARGEST_ID, limit=SOME),
+    "audit.devices": lambda db, message: audit.devices(db, 1, range(1, SOME)),
+    "audit.adopt": lambda db, message: audit.adopt(db),
+    "audit_log.begin": lambda db, message: audit_log.begin(db),
+    "audit_log.head": lambda db, message: audit_log.head(db),
+    "audit_log.rows": lambda db, message: audit_log.rows(db, after=0, up_to=SOME, limit=SOME),
+    "audit_log.behind_head": lambda db, message: audit_log.behind_head(db, SOME),
+    "audit_log.make_checkpoint": lambda db, message: audit_log.make_checkpoint(
+        db, AUDIT_KEEPER, at=NOW, due=audit_log.Due(1, 0)
+    ),
+    "audit_log.checkpoints": lambda db, message: audit_log.checkpoints(db, after=0),
+    "audit_log.newest_checkpoint": lambda db, message: audit_log.newest_checkpoint(db),
+    "audit_log.close": lambda db, message: audit_log.close(db, AUDIT_KEEPER, at=NOW, before=NOW + 1),
+    "audit_log.drop_closed": lambda db, message: audit_log.drop_closed(db),
+    "audit_log.take_first_key": lambda db, message: audit_log.take_first_key(db),
+    "audit_log.reseal": lambda db, message: audit_log.reseal(db, AUDIT_KEEPER),
     "users.create": lambda db, message: add_person(db, 3_000_000, "newcomer"),
     "users.by_key": lambda db, message: users.by_key(db, "person1"),
     "users.by_id": lambda db, message: users.by_id(db, 1),
     "users.names_of": lambda db, message: users.names_of(db, range(1, SOME)),
-    "users.set_password": lambda db, message: users.set_password(db, 1, "p1$other"),
+    "users.rehash": lambda db, message: users.rehash(db, 1, old="p1$hash", new="p1$other"),
+    "users.disable": lambda db, message: users.disable(db, 3_000_000, now=NOW, record=record()),
+    "users.enable": lambda db, message: users.enable(db, 3_000_000, record()),
     "conversations.create": lambda db, message: conversations.create(db, KEY, NOW),
     "conversations.by_pair": lambda db, message: conversations.by_pair(db, PAIR),
     "conversations.id_of_pair": lambda db, message: conversations.id_of_pair(db, PAIR),
@@ -120,22 +197,97 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
     "changes.delete": lambda db, message: change(db),
     "changes.sweep": lambda db, message: changes.sweep(db, now=NOW + 1, limit=SOME),
     "timelines.forget": lambda db, message: timelines.forget(db, before=NOW + 1, behind=0),
-    "sessions.create": lambda db, message: sessions.create(db, session(4_000_000), most=2, record=record()),
+    "sessions.create": lambda db, message: sessions.create(
+        db, session(4_000_000), password_version=0, most=2, record=record()
+    ),
+    "sessions.of_user": lambda db, message: sessions.of_user(db, 1, NOW),
+    "sessions.renew": lambda db, message: sessions.renew(db, 4_000_000, auth_time=NOW, seal=b"other", record=record()),
     "sessions.by_id": lambda db, message: sessions.by_id(db, 4_000_000),
     "familiar.is_signed_in_from": lambda db, message: familiar.is_signed_in_from(db, 1, "elsewhere", NOW),
+    "familiar.was_signed_in_by": lambda db, message: familiar.was_signed_in_by(db, 1, 4_000_000),
     "sessions.rotate": lambda db, message: sessions.rotate(
         db, session(4_000_000), parent_mac=b"first", refresh_mac=b"next", now=NOW, idle_expires_at=NOW + 9
     ),
     "sessions.confirm": lambda db, message: sessions.confirm(db, 4_000_000, 2),
     "sessions.alive_of": lambda db, message: sessions.alive_of(db, range(4_000_000 - SOME, 4_000_001), NOW),
     "sessions.end": lambda db, message: sessions.end(db, 4_000_000, now=NOW, reason="logout", record=record()),
+    "sessions.end_of": lambda db, message: sessions.end_of(
+        db, 1, except_id=None, now=NOW, reason="revoked", record=record()
+    ),
+    "sessions.ended_since": lambda db, message: sessions.ended_since(db, NOW - 1),
+    "passwords.change": lambda db, message: change_password(db),
+    "passwords.add_reset": lambda db, message: passwords.add_reset(
+        db, 1, mac=b"reset", expires_at=NOW + 9, now=NOW, record=record()
+    ),
+    "passwords.for_whom": lambda db, message: passwords.for_whom(db, b"reset", NOW),
+    "passwords.reset": lambda db, message: passwords.reset(
+        db, 1, mac=b"reset", password="p1$third", now=NOW, record=record()
+    ),
     "sessions.add_ticket": lambda db, message: sessions.add_ticket(
         db, mac=b"ticket", session_id=4_000_000, expires_at=NOW + 9, now=NOW
     ),
     "sessions.take_ticket": lambda db, message: sessions.take_ticket(db, mac=b"ticket", now=NOW),
+    "keys.attest": lambda db, message: keys.attest(db, "one", {"master": ["k2", "k1"]}),
+    "keys.running": lambda db, message: keys.running(db),
+    "keys.use": lambda db, message: keys.use(db, "master", "k2"),
+    "keys.uses": lambda db, message: keys.uses(db),
+    "keys.masters": lambda db, message: keys.masters(db),
+    "keys.held": lambda db, message: keys.held(db),
+    "keys.older_sessions": lambda db, message: keys.older_sessions(db, now=NOW, before=NOW),
+    "keys.page": lambda db, message: keys.page(db, keys.CONVERSATION_KEYS, None, limit=SOME, unless="k2"),
+    "keys.put": lambda db, message: keys.put(
+        db, keys.CONVERSATION_KEYS, [("k2", b"again", CONVERSATION, 1, b"wrapped")]
+    ),
+    "keys.messages_after": lambda db, message: keys.messages_after(db, message, limit=SOME),
+    "erasure.newest_key": lambda db, message: erasure.newest_key(db, CONVERSATION),
+    "erasure.begin_conversation": lambda db, message: erasure.begin_conversation(db, 1, CONVERSATION, NOW, record()),
+    "erasure.stale": lambda db, message: erasure.stale(db, now=NOW, untouched_since=NOW - 1),
+    "erasure.step": lambda db, message: erasure.step(db, OWN_SIDE, limit=SOME, now=NOW),
+    "erasure.end": lambda db, message: erasure.end(db, OWN_SIDE),
+    "erasure.doom": lambda db, message: renew_key(db),
+    "erasure.due": lambda db, message: erasure.due(db, now=NOW, limit=SOME),
+    "erasure.postpone": lambda db, message: erasure.postpone(db, OLD_KEY, NOW),
+    "erasure.sealed_under": lambda db, message: erasure.sealed_under(db, OLD_KEY, above=0, limit=SOME),
+    "erasure.reseal": lambda db, message: renew_key(db),
+    "erasure.destroy_key": lambda db, message: erasure.destroy_key(db, OLD_KEY),
+    "erasure.begin_account": lambda db, message: erase_somebody(db),
+    "erasure.is_marked": lambda db, message: erasure.is_marked(db, [b"mark", b"other"]),
+    "erasure.next_membership": lambda db, message: erasure.next_membership(db, 1),
+    "erasure.leave": lambda db, message: erasure.leave(db, 3_000_001, CONVERSATION),
+    "erasure.forget_events": lambda db, message: erasure.forget_events(db, 3_000_001),
+    "erasure.scrub": lambda db, message: erasure.scrub(db, rows=True),
     "checkup.look": lambda db, message: checkup.look(db),
     "checkup.can_write": lambda db, message: checkup.can_write(db),
     "checkup.tables": lambda db, message: checkup.tables(db),
+    "factors.has": lambda db, message: factors.has(db, 1),
+    "factors.counts": lambda db, message: factors.counts(db, 1),
+    "factors.offer": lambda db, message: factors.offer(db, SEED),
+    "factors.totp_of": lambda db, message: factors.totp_of(db, 1),
+    "factors.confirm": lambda db, message: factors.confirm(db, SEED, step=1, now=NOW, codes=CODES, record=record()),
+    "factors.use_step": lambda db, message: factors.use_step(db, SEED, step=2, record=record()),
+    "factors.codes_of": lambda db, message: factors.codes_of(db, 1),
+    "factors.use_code": lambda db, message: factors.use_code(db, 1, CODES[0], record=record()),
+    "factors.replace_codes": lambda db, message: factors.replace_codes(db, 1, CODES, now=NOW, record=record()),
+    "factors.remove_totp": lambda db, message: factors.remove_totp(db, 1, may_be_last=True, record=record()),
+    "passkeys.add": lambda db, message: passkeys.add(db, PASSKEY, most=SOME, codes=CODES, record=record()),
+    "passkeys.of_user": lambda db, message: passkeys.of_user(db, 1),
+    "passkeys.by_credential": lambda db, message: passkeys.by_credential(db, PASSKEY.credential_id),
+    "passkeys.rename": lambda db, message: passkeys.rename(db, 1, PASSKEY.id, "a key"),
+    "passkeys.use": lambda db, message: passkeys.use(
+        db, PASSKEY, sign_count=1, backed_up=False, now=NOW, record=record()
+    ),
+    "passkeys.note_clone": lambda db, message: passkeys.note_clone(db, PASSKEY.id, now=NOW, record=record()),
+    "passkeys.remove": lambda db, message: passkeys.remove(db, 1, PASSKEY.id, may_be_last=True, record=record()),
+    "passkeys.add_challenge": lambda db, message: passkeys.add_challenge(
+        db, mac=b"challenge", expires_at=NOW + 9, now=NOW
+    ),
+    "passkeys.take_challenge": lambda db, message: passkeys.take_challenge(db, [b"challenge", b"other"], NOW),
+    "pending.add": lambda db, message: pending.add(
+        db, Pending(1, b"stamp", "a phone"), mac=b"pending", expires_at=NOW + 9, now=NOW
+    ),
+    "pending.find": lambda db, message: pending.find(db, b"pending", most_tries=5, now=NOW),
+    "pending.take_try": lambda db, message: pending.take_try(db, b"pending", most_tries=5, now=NOW),
+    "pending.take": lambda db, message: pending.take(db, b"pending"),
     "facts.epoch": lambda db, message: facts.epoch(db),
     "facts.canaries": lambda db, message: facts.canaries(db),
     "facts.add_canaries": lambda db, message: facts.add_canaries(db, {("bus", "k"): b"canary"}),

@@ -14,7 +14,10 @@ from uuid import uuid4
 import msgspec
 import peewee
 
+import models.audit
 import models.users
+from actions.audit_keeper import Keeper
+from crypto.keyring import Ring, make_key
 from models import migrate, timelines
 from models.audit import Record
 from models.db import Database, Engine, Unavailable, fetch
@@ -28,6 +31,9 @@ NOW = 1_800_000_000_000
 # Longer than anything here takes; what waits for it has failed.
 SECONDS = 30
 SEALED = b"gAAAAA"
+# One for all: several databases may be opened at one place.
+AUDIT_RING = Ring((make_key(),))
+AUDIT_KEEPER = Keeper(lambda: AUDIT_RING)
 _numbers = itertools.count()
 
 
@@ -44,6 +50,7 @@ class Sealed:
 async def opened(url: str, *people: int, threads: int = 2) -> AsyncIterator[Database]:
     """A migrated database in which these people exist."""
     db = Database(url, threads=threads)
+    models.audit.keep(db, AUDIT_KEEPER)
     try:
         await migrate.up(db)
         for user_id in people:

@@ -7,7 +7,19 @@ import peewee
 import pytest
 from playhouse.schema_diff import diff_models
 
-from models import blocks, conversations, messages, migrate, receipts, sessions, timelines, users
+from models import (
+    blocks,
+    conversations,
+    factors,
+    messages,
+    migrate,
+    passkeys,
+    pending,
+    receipts,
+    sessions,
+    timelines,
+    users,
+)
 from models.db import Database, Engine, execute, fetch, is_postgres
 from models.migrate import DIRECTORY, Changed, State
 from tests.models.storage import SECONDS, opened
@@ -22,6 +34,10 @@ MODELS = [
     timelines.Heads,
     receipts.Receipts,
     blocks.Blocks,
+    factors.Totps,
+    factors.RecoveryCodes,
+    passkeys.Passkeys,
+    pending.PendingLogins,
 ]
 BASE = [path.stem for path in sorted(DIRECTORY.glob("[0-9]*.py"))]
 # What PostgreSQL calls what Peewee declares.

@@ -23,7 +23,7 @@ async def talk(db, *pairs: tuple[int, int]) -> None:
         key = StoredKey(draft(*pair).conversation_id, (min(pair), max(pair)), 1, "master", b"wrapped")
         await conversations.create(db, key, NOW)
     for device in (PHONE, LAPTOP):
-        await sessions.create(db, session(device, 2), most=9, record=record())
+        await sessions.create(db, session(device, 2), password_version=0, most=9, record=record())
 
 
 async def ack(db, position: int, *, device: int = PHONE, now: int = NOW) -> list[Entry]:
@@ -75,7 +75,7 @@ async def test_acknowledging_goes_forward_only_and_tells_once_for_all_devices(da
 async def test_only_a_session_of_ones_own_is_moved(database_url) -> None:
     async with opened(database_url, 1, 2) as db:
         await talk(db)
-        await sessions.create(db, session(81, 1), most=9, record=record())
+        await sessions.create(db, session(81, 1), password_version=0, most=9, record=record())
         await fill(db, (1, 2))
         await ack(db, 1, device=81)
         assert await rows(db, "SELECT cursor FROM sessions WHERE id = 81") == [(0,)]

@@ -16,7 +16,9 @@ async def add(db, *session_ids: int, most: int = 99, **changes: object) -> list[
     """Make these sessions, one after the other; the ids of those that they pushed out."""
     evicted = []
     for session_id in session_ids:
-        evicted += await sessions.create(db, session(session_id, **changes), most=most, record=record())
+        evicted += await sessions.create(
+            db, session(session_id, **changes), password_version=0, most=most, record=record()
+        )
     return evicted
 
 
@@ -169,3 +171,78 @@ async def test_many_who_ask_for_tickets_at_once_all_get_one(database_url) -> Non
             )
         )
         assert [await sessions.take_ticket(db, mac=b"%d" % n, now=NOW) for n in range(MANY)] == list(range(MANY))
+
+
+async def test_what_has_ended_has_lost_what_could_bring_it_back(database_url) -> None:
+    """Whoever takes the ending back in the database still has no fingerprint and no seal."""
+    async with opened(database_url, 1, 2) as db:
+        await add(db, 7, 8, seal=b"seal", parent_mac=None)
+        await add(db, 9, user_id=2, seal=b"seal")
+        assert await rotate(db, await sessions.by_id(db, 7), b"second")
+        await sessions.end(db, 7, now=NOW, reason="logout", record=record())
+        assert await sessions.end_of(db, 1, except_id=None, now=NOW, reason="revoked", record=record()) == [8]
+        await add(db, 10, user_id=2, most=1, seal=b"seal")  # pushes 9 out
+        gone = await rows(
+            db, "SELECT id, refresh_mac, parent_mac, seal FROM sessions WHERE ended_at = %s ORDER BY id", NOW
+        )
+        assert [(row[0], bytes(row[1]), row[2], bytes(row[3])) for row in gone] == [
+            (number, b"", None, b"") for number in (7, 8, 9)
+        ]
+        assert (await sessions.by_id(db, 10)).seal == b"seal"
+
+
+async def test_all_of_a_persons_sessions_end_less_one(database_url) -> None:
+    async with opened(database_url, 1, 2) as db:
+        await add(db, 7, 8, 9)
+        await add(db, 20, user_id=2)
+        ended = await sessions.end_of(db, 1, except_id=8, now=NOW, reason="revoked", record=record("sessions_end"))
+        assert sorted(ended) == [7, 9]
+        again = await sessions.end_of(db, 1, except_id=8, now=NOW, reason="revoked", record=record("sessions_end"))
+        assert again == []
+        assert await sessions.alive_of(db, [7, 8, 9, 20], NOW) == {8, 20}
+        assert len(await rows(db, "SELECT 1 FROM audit WHERE action = 'sessions_end'")) == 2
+
+
+async def test_a_persons_list_holds_what_lives_the_last_used_first(database_url) -> None:
+    async with opened(database_url, 1, 2) as db:
+        await add(db, 7, 8, 9, 10)
+        await add(db, 20, user_id=2)
+        await db.write(execute, "UPDATE sessions SET used_at = used_at + id WHERE id <> 8")
+        await db.write(execute, "UPDATE sessions SET idle_expires_at = 5 WHERE id = 9")
+        await sessions.end(db, 10, now=NOW, reason="logout", record=record())
+        assert [each.id for each in await sessions.of_user(db, 1, NOW)] == [7, 8]
+        assert await sessions.of_user(db, 1, NOW + 1000) == []
+        assert [each.username for each in await sessions.of_user(db, 2, NOW)] == ["person2"]
+
+
+async def test_endings_are_found_by_their_time(database_url) -> None:
+    async with opened(database_url, 1, 2) as db:
+        await add(db, 7, 8)
+        await add(db, 20, user_id=2)
+        assert await sessions.ended_since(db, 0) == []
+        await sessions.end(db, 7, now=NOW, reason="logout", record=record())
+        await sessions.end(db, 20, now=NOW + 5, reason="logout", record=record())
+        assert sorted(await sessions.ended_since(db, NOW - 1)) == [(7, 1), (20, 2)]
+        assert await sessions.ended_since(db, NOW) == [(20, 2)]
+
+
+async def test_a_proof_is_noted_as_long_as_the_session_lives(database_url) -> None:
+    async with opened(database_url, 1) as db:
+        await add(db, 7)
+        assert await sessions.renew(db, 7, auth_time=NOW + 9, seal=b"fresh", record=record("step_up"))
+        found = await sessions.by_id(db, 7)
+        assert (found.auth_time, found.seal) == (NOW + 9, b"fresh")
+        await sessions.end(db, 7, now=NOW, reason="logout", record=record())
+        assert not await sessions.renew(db, 7, auth_time=NOW + 10, seal=b"fresh", record=record("step_up"))
+        assert len(await rows(db, "SELECT 1 FROM audit WHERE action = 'step_up'")) == 1
+
+
+@pytest.mark.parametrize("change", ["password_version = 1", "disabled_at = 1"])
+async def test_no_session_begins_by_a_password_that_was_changed_meanwhile(database_url, change: str) -> None:
+    async with opened(database_url, 1) as db:
+        await add(db, 7)
+        await db.write(execute, f"UPDATE users SET {change}")
+        with pytest.raises(sessions.Overtaken):
+            await add(db, 8, most=1)
+        assert await sessions.by_id(db, 8) is None
+        assert (await sessions.by_id(db, 7)).ended_at is None  # and none was pushed out

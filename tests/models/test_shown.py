@@ -16,7 +16,7 @@ READ_AT, ACKNOWLEDGED_AT = NOW + 1000, NOW + 2000
 
 async def talk(db) -> None:
     await conversations.create(db, StoredKey(TALK, PAIR, 1, "master", b"wrapped"), NOW)
-    await sessions.create(db, session(71, 2), most=9, record=record())
+    await sessions.create(db, session(71, 2), password_version=0, most=9, record=record())
 
 
 def beside(found: list[Shown]) -> list[tuple[object, ...]]:

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from models import users
+from models import passwords, sessions, users
 from models.users import NameTaken, Profile, User
-from tests.models.storage import NOW, add_person, opened, record, rows
+from tests.models.storage import NOW, add_person, opened, record, rows, session
 
 
 async def create(db, user_id: int, name: str, *looks: str) -> None:
@@ -26,7 +26,7 @@ async def create(db, user_id: int, name: str, *looks: str) -> None:
 async def test_a_person_is_found_by_name_and_by_id(database_url) -> None:
     async with opened(database_url) as db:
         await create(db, 2**53 - 1, "Ålice")
-        alice = User(2**53 - 1, "Ålice", "ålice", "p1$hash", None)
+        alice = User(2**53 - 1, "Ålice", "ålice", "p1$hash", None, 0)
         assert await users.by_key(db, "ålice") == alice
         assert await users.by_id(db, 2**53 - 1) == alice
         assert await users.names_of(db, [2**53 - 1, 5]) == {2**53 - 1: "Ålice"}
@@ -57,10 +57,28 @@ async def test_of_many_who_want_one_name_at_once_one_gets_it(database_url) -> No
         assert len(await rows(db, "SELECT id FROM users")) == 1
 
 
-async def test_a_password_is_replaced_for_one_person_only(database_url) -> None:
+async def test_a_hash_is_replaced_for_one_person_and_only_in_the_place_of_the_old_one(database_url) -> None:
     async with opened(database_url, 1, 2) as db:
-        await users.set_password(db, 1, "p1$other")
-        assert [(await users.by_id(db, n)).password for n in (1, 2)] == ["p1$other", "p1$hash"]
+        assert await users.rehash(db, 1, old="p1$hash", new="p1$other")
+        assert not await users.rehash(db, 1, old="p1$hash", new="p1$third")
+        found = [await users.by_id(db, n) for n in (1, 2)]
+        assert [(each.password, each.password_version) for each in found] == [("p1$other", 0), ("p1$hash", 0)]
+
+
+async def test_to_disable_somebody_ends_their_sessions_and_tokens_once(database_url) -> None:
+    async with opened(database_url, 1, 2) as db:
+        for session_id, user_id in ((7, 1), (8, 1), (9, 2)):
+            await sessions.create(db, session(session_id, user_id), password_version=0, most=9, record=record())
+        await passwords.add_reset(db, 1, mac=b"reset", expires_at=NOW + 9, now=NOW, record=record("offer"))
+        assert sorted(await users.disable(db, 1, now=NOW + 1, record=record("disable"))) == [7, 8]
+        assert await users.disable(db, 1, now=NOW + 2, record=record("disable")) is None
+        assert (await users.by_id(db, 1)).disabled_at == NOW + 1
+        assert await passwords.for_whom(db, b"reset", NOW) is None
+        assert await users.enable(db, 1, record("enable"))
+        assert not await users.enable(db, 1, record("enable"))
+        assert await sessions.alive_of(db, [7, 8, 9], NOW) == {9}
+        told = "SELECT action FROM audit WHERE action IN ('disable', 'enable') ORDER BY id"
+        assert await rows(db, told) == [("disable",), ("enable",)]
 
 
 async def test_a_name_is_data_and_never_a_statement(database_url) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.buckets import Buckets, MemoryBuckets, Rule
+from realtime.buckets import GUARDS, Alone, Buckets, MemoryBuckets, Rule
 from realtime.leases import Leases
 from realtime.redis_buckets import RedisBuckets
 from tests.realtime.buses import fresh_prefix
@@ -135,6 +135,21 @@ def test_never_more_than_the_rule_allows(burst: int, seconds: int, pauses: list[
 def test_a_rule_that_allows_nothing_or_everything_is_refused(burst: int, seconds: float) -> None:
     with pytest.raises(ValueError, match="limit r"):
         Rule("r", burst, seconds)
+
+
+@pytest.mark.parametrize("alone", [Alone.OPEN, Alone.HERE])
+def test_what_goes_on_without_redis_is_the_whole_rule(alone: Alone) -> None:
+    rule = Rule("r", 10, 60, alone)
+    assert rule.without_redis() is rule
+
+
+@given(st.integers(1, 1000), st.integers(1, 100_000))
+def test_what_is_closed_without_redis_keeps_a_share_of_its_burst_and_of_its_pace(burst: int, seconds: int) -> None:
+    rule = Rule("r", burst, seconds, Alone.CLOSED)
+    alone = rule.without_redis()
+    assert alone.name == rule.name
+    assert alone.burst == max(1, burst // GUARDS)
+    assert alone.piece == pytest.approx(rule.piece * GUARDS, abs=GUARDS + 1)
 
 
 def test_memory_is_bounded_and_what_is_at_rest_goes_first() -> None:

@@ -11,6 +11,7 @@ from realtime.events import (
     Letter,
     Message,
     MessageSent,
+    Notice,
     SessionEnded,
     decode,
     encode,
@@ -26,6 +27,7 @@ EVENTS = st.builds(
     MessageSent,
     st.builds(Message, IDS, TEXT, TEXT, TEXT, TEXT, OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL),
 ) | st.builds(SessionEnded, st.none() | IDS, st.none() | IDS, TEXT)
+EVENTS |= st.builds(Notice, TEXT, TEXT, st.none() | IDS, st.none() | IDS)
 
 
 @settings(deadline=None)

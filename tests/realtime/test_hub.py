@@ -8,7 +8,7 @@ import pytest
 
 from realtime.codes import INTERNAL, TOO_SLOW, UNAUTHENTICATED
 from realtime.dialects.v1 import V1_DIALECT
-from realtime.events import SessionEnded
+from realtime.events import Notice, SessionEnded
 from realtime.hub import Hub
 from tests.realtime.fakes import BrokenTransport, CountingDialect, connection, said
 
@@ -138,6 +138,18 @@ def test_the_end_of_a_session_closes_its_connections(ended: SessionEnded, closed
     assert [socket.closed == (4401, UNAUTHENTICATED.reason) for _, socket in links] == closed
     assert stranger_socket.closed is None
     assert all(socket.frames == [] for _, socket in links)
+
+
+@pytest.mark.parametrize(("spared", "told"), [(None, [1, 1, 1]), (10, [0, 0, 1]), (99, [1, 1, 1])])
+def test_a_notice_spares_the_session_that_it_comes_from(spared: int | None, told: list[int]) -> None:
+    hub = Hub()
+    links = [connection(1, session_id, dialect=V1_DIALECT) for session_id in (10, 10, 11)]
+    for link, _ in links:
+        hub.join(link)
+    hub.deliver(1, Notice("login", "now", 5, spared), None)
+    hub.deliver(1, said("hi"), 1)
+    assert [len(socket.frames) for _, socket in links] == [count + 1 for count in told]
+    assert all(b"except" not in frame for _, socket in links for frame in socket.frames)
 
 
 def test_the_number_of_connections_closed_is_told() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.buckets import MemoryBuckets, Rule
+from realtime.buckets import Alone, MemoryBuckets, Rule
 from realtime.leases import SHARE, Leases
 
 HUNDRED = Rule("hundred", 100, 100.0)  # one piece a second, leases of four
@@ -69,6 +69,23 @@ async def test_an_empty_bucket_is_not_asked_before_it_can_have_a_piece() -> None
     assert shared.asked == [4]
     clock.now += 0.25
     assert await spent(leases, 2) == [0.0, 1.0]
+
+
+async def test_a_refusal_by_an_instance_alone_is_not_kept_for_when_redis_is_back() -> None:
+    clock, rule = Clock(), Rule("hundred", 100, 100.0, Alone.CLOSED)
+    shared = Counted(clock)
+    alone = MemoryBuckets(clock)
+
+    async def guarded(key: str, rule: Rule, cost: int = 1) -> float:
+        shared.fell_back += 1
+        return alone.take(key, rule.without_redis(), cost)
+
+    leases = Leases(shared, clock)
+    redis, shared.spend = shared.spend, guarded  # type: ignore[method-assign]
+    assert (await spent(leases, 60, rule)).count(0.0) == 25
+    assert await spent(leases, 1, rule) == [4.0]
+    shared.spend = redis  # type: ignore[method-assign]
+    assert await spent(leases, 1, rule) == [0.0]
 
 
 async def test_what_lies_idle_goes_back_to_the_bucket() -> None:

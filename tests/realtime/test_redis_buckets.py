@@ -3,7 +3,10 @@
 import asyncio
 import signal
 
-from realtime.buckets import Rule
+import pytest
+
+from realtime.buckets import Alone, Buckets, Rule
+from realtime.leases import Leases
 from realtime.redis_buckets import RedisBuckets
 from tests.realtime.buses import client, fresh_prefix
 from tests.servers import RedisServer
@@ -53,6 +56,30 @@ async def test_without_redis_the_limit_is_counted_in_memory_and_with_it_in_redis
     own_redis.start()
     assert await buckets.spend("a", twice) == 0.0
     assert buckets.fell_back == 3
+    await buckets.aclose()
+
+
+@pytest.mark.parametrize(("alone", "left"), [(Alone.OPEN, 20), (Alone.CLOSED, 5)])
+@pytest.mark.parametrize("leased", [False, True])
+async def test_redis_dies_in_the_middle_and_each_rule_goes_on_as_it_says(
+    own_redis: RedisServer, alone: Alone, left: int, leased: bool
+) -> None:
+    shared = RedisBuckets(own_redis.url, fresh_prefix(), retry_seconds=0)
+    buckets: Buckets = Leases(shared) if leased else shared
+    rule = Rule("twenty", 20, 20 * 3600.0, alone)
+
+    async def allowed(key: str, times: int = 40) -> int:
+        return [await buckets.spend(key, rule) for _ in range(times)].count(0.0)
+
+    assert await allowed("spent before") == 20
+    assert await allowed("half spent", 10) == 10
+    own_redis.kill()
+    assert [await allowed(key) for key in ("half spent", "new", "half spent")] == [left, left, 0]
+    own_redis.start()
+    # Redis knows nothing of it. What was refused without it stays so where one more was an hour away.
+    assert await allowed("new") == (20 if alone is Alone.CLOSED or not leased else 0)
+    own_redis.kill()
+    assert await allowed("new") == 0  # the count in memory has outlasted it: coming and going gives nothing anew
     await buckets.aclose()
 
 

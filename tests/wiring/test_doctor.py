@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,12 @@ def test_a_full_disk_is_told(examine: Examine, monkeypatch: pytest.MonkeyPatch, 
         ({"RECADO_AUTH_BCRYPT_ROUNDS": "9"}, "weak", "auth", "bcrypt_rounds is 9"),
         ({"RECADO_LIMITS_ENABLED": "false"}, "weak", "limits", "guessed without end"),
         ({}, "note", "auth", "token in the URL"),
-        ({"RECADO_AUTH_WEBSOCKET_QUERY_TOKEN": "false"}, "ok", "auth", "no weak option"),
+        (
+            {"RECADO_AUTH_WEBSOCKET_QUERY_TOKEN": "false", "RECADO_SERVER_PUBLIC_URL": "https://chat.example"},
+            *("ok", "auth", "no weak option"),
+        ),
+        ({"RECADO_AUTH_SECOND_FACTOR": "off"}, "weak", "auth", "whoever has a password has the account"),
+        ({}, "note", "auth", "passkeys work on localhost only"),
         ({"RECADO_SERVER_HOST": "0.0.0.0"}, "weak", "listening", "speaks TLS"),
         (
             {"RECADO_SERVER_HOST": "::", "RECADO_SERVER_PUBLIC_URL": "https://chat.example"},
@@ -193,7 +199,11 @@ def test_libraries_are_compared_with_what_was_tested(
     examine: Examine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     pins = tmp_path / "pins.txt"
-    pins.write_text("# about\nmsgspec==0.0.1  # old\nno-such-library==1\nother==1; sys_platform == 'plan9'\n")
+    hashes = "".join(f" \\\n    --hash=sha256:{digit * 64}" for digit in "ab")
+    pins.write_text(
+        f"# about\nmsgspec==0.0.1{hashes}\n    # via x\nno-such-library==1  # old\n"
+        f"other==1 ; sys_platform == 'plan9'{hashes}\ntornado=={version('tornado')}{hashes}\n"
+    )
     monkeypatch.setattr(doctor, "REQUIREMENTS", pins)
     code, lines = examine()
     assert code == 0

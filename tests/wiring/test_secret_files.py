@@ -166,3 +166,62 @@ def test_a_directory_that_cannot_be_made_is_a_fault(tmp_path: Path) -> None:
         create_secrets(tmp_path / "file", {"master": "a"})
     with pytest.raises(SettingsError, match="cannot be written"):
         create_secrets(tmp_path / "file" / "secrets", {"master": "a"})
+
+
+def test_a_secret_is_replaced_whole_and_keeps_its_owner_and_mode(
+    place: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(place.secrets_dir / "master.keys", "old", 0o400)
+    if os.geteuid() == 0:
+        os.chown(path, 65534, 65534)
+    before = path.stat()
+    with secret_files.changing(path) as found:
+        secret_files.replace_secret(found, "new")
+    after = path.stat()
+    assert path.read_text() == "new"
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert [each.name for each in place.secrets_dir.iterdir()] == ["master.keys"]
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(SettingsError, match="No space left"), secret_files.changing(path) as found:
+            secret_files.replace_secret(found, "half")
+    assert path.read_text() == "new"
+    assert [each.name for each in place.secrets_dir.iterdir()] == ["master.keys"]
+
+
+def test_a_link_to_a_secret_stays_a_link(place: Settings, tmp_path: Path) -> None:
+    target = write(tmp_path / "elsewhere", "old")
+    link = place.secrets_dir / "master.keys"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(target)
+    with secret_files.changing(link) as found:
+        secret_files.replace_secret(found, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_of_many_that_change_a_secret_none_is_lost(place: Settings) -> None:
+    path = write(place.secrets_dir / "master.keys", "")
+
+    def add(number: int) -> None:
+        with secret_files.changing(path) as found:
+            secret_files.replace_secret(found, f"{found.read_text()}{number}\n")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(40)))
+    assert sorted(map(int, path.read_text().split())) == list(range(40))
+
+
+def test_what_is_not_there_cannot_be_changed(place: Settings) -> None:
+    with pytest.raises(SettingsError, match="cannot be changed"), secret_files.changing(place.secrets_dir / "x.keys"):
+        pass
+
+
+def test_where_a_secret_is_kept_is_told_as_it_is_read(place: Settings) -> None:
+    assert secret_files.secret_path(place, {}, "master") == place.secrets_dir / "master.keys"
+    assert secret_files.secret_path(place, {"RECADO_SECRETS_MASTER_FILE": "/x"}, "master") == Path("/x")
+    assert secret_files.secret_path(place, {"RECADO_SECRETS_MASTER": "k v"}, "master") is None

@@ -152,3 +152,40 @@ def test_a_url_is_shown_without_its_password() -> None:
 
 def test_a_fault_is_one_printable_line() -> None:
     assert must.SettingsError("a\nb\x1b[0m\udc80", "c").faults == ("a?b?[0m?", "c")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mailto:security@chat.example",
+        "mailto:a+b@c.example?subject=x",
+        "https://chat.example",
+        "https://chat.example:8443/security?x=1#y",
+        "tel:+1-201-555-0123",
+    ],
+)
+def test_whoever_finds_a_weakness_is_told_where_to_write(uri: str) -> None:
+    assert must.contact(uri) == uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "security@chat.example",
+        "http://chat.example",
+        "javascript:alert(1)",
+        "mailto:",
+        "mailto:security",
+        "https://",
+        "https:///x",
+        "https://user@chat.example/",
+        "mailto:a@b.example\r\nContact: mailto:evil@evil.example",
+        "https://chat.example/ x",
+        "https://chat.example/\x07",
+        "mailto:s\u00e9curit\u00e9@chat.example",
+        "tel:",
+    ],
+)
+def test_what_is_no_such_uri_is_refused(uri: str) -> None:
+    with pytest.raises(ValueError, match=r"^must be "):
+        must.contact(uri)

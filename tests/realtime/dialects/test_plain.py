@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from realtime.dialects import FrameError
 from realtime.dialects.plain import PLAIN, Send
-from realtime.events import Message, MessageSent, SessionEnded
+from realtime.events import Message, MessageSent, Notice, SessionEnded
 
 CLIENT_ID = "5f0c6cf0-4d2c-4a4e-9d0e-4b6a3d4f1a11"
 MESSAGE = Message(
@@ -26,6 +26,7 @@ def test_a_message_has_these_five_fields() -> None:
 
 def test_no_other_event_is_spoken_of() -> None:
     assert PLAIN.encode(SessionEnded(1, None, "signed out"), None) is None
+    assert PLAIN.encode(Notice("login", "now", 1, 2), None) is None
 
 
 def test_a_mistake_has_a_text_and_a_word_and_perhaps_a_field() -> None:

@@ -33,6 +33,7 @@ from realtime.events import (
     Expired,
     Message,
     MessageSent,
+    Notice,
     Presence,
     Receipt,
     SessionEnded,
@@ -151,6 +152,8 @@ def test_an_event_of_the_log_is_never_told_without_a_position(event: Event, _fra
     [
         (Typing("bob"), {"type": "typing", "peer": "bob"}),
         (Presence("bob", True), {"type": "presence", "peer": "bob", "online": True}),
+        (Notice("login", "now", 7, 8), {"type": "notice", "kind": "login", "at": "now", "session": 7}),
+        (Notice("export", "now"), {"type": "notice", "kind": "export", "at": "now"}),
     ],
 )
 def test_what_is_not_stored_has_no_position(event: Event, frame: dict[str, object]) -> None:
