@@ -33,8 +33,7 @@ async def change(
     `Invalid` for a password that cannot be had; `Conflict` when another change came first.
     """
     credentials.refuse_bad(app, "new", new, name_key=caller.username)
-    user = await step_up.check(app, caller, password=current, otp=otp, recovery_code=recovery_code)
-    await step_up.renew(app, caller)
+    user = await step_up.prove(app, caller, password=current, otp=otp, recovery_code=recovery_code)
     hashed = await credentials.hashed(app, user.id, new)
     record = sessions.act(app, caller, "password_change")
     ended = await models.passwords.change(

@@ -10,7 +10,7 @@ from typing import Any
 import models.audit
 import models.pending
 import models.users
-from actions import factors, passkeys, sessions
+from actions import factors, notices, passkeys, sessions
 from actions.app import App, Origin
 from actions.errors import SecondFactorRequired, Unauthenticated
 from actions.passkeys import Request, Site
@@ -75,6 +75,7 @@ async def complete(
     else:
         fits = await factors.verify(app, user.id, origin, otp=otp, recovery_code=recovery_code) is not None
     if not fits:
+        notices.tell(app, user.id, "second_factor_refused", except_session=None)
         raise Unauthenticated("The second factor does not fit.", code="wrong_code")
     if not await models.pending.take(app.db, mac):
         raise Unauthenticated(OVER)

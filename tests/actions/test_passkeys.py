@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from actions import enrolment, factors, passkeys, sessions, step_up
+from actions import enrolment, factors, passkeys, passwords, sessions, step_up
 from actions.app import App, Caller
 from actions.errors import Forbidden, Invalid, NotFound, Refused, Unauthenticated
 from actions.passkeys import Site, text_of
@@ -14,7 +14,7 @@ from models.factors import Counts
 from tests.actions.factoring import HERE, add_passkey, creation, enrol_totp, recorded, request, turn
 from tests.actions.stage import NotingBus, caller_of, change, register, rows, sign_in
 from tests.authenticator import BACKED_UP, ELIGIBLE, PRESENT, VERIFIED, Authenticator
-from tests.rooms import ORIGIN, join, running_app
+from tests.rooms import ORIGIN, PASSWORD, join, running_app
 
 OTHER_PLACE = Site("other.example", "https://other.example")
 
@@ -93,6 +93,20 @@ async def test_an_old_session_must_prove_again_who_it_is(sqlite_url) -> None:
         await step_up.require_recent(app, alice)
         await passkeys.remove(app, alice, passkey.id)
         assert await enrolment.standing(app, alice) == Counts(False, 0, 0)
+
+
+async def test_whoever_has_passkeys_alone_shows_one_where_others_type_a_code(sqlite_url) -> None:
+    async with running_app(sqlite_url) as app:
+        alice, device = await owner(app)
+        turn(app, seconds=301)
+        assert await code_of(step_up.prove(app, alice, password=PASSWORD)) == "second_factor_required"
+        options = request(await passkeys.ask_step_up(app, alice, HERE))
+        await passkeys.prove(app, alice, HERE, credential=device.get(options))
+        turn(app, seconds=200)
+        await passwords.change(app, alice, current=PASSWORD, new="another horse battery")
+        turn(app, seconds=101)  # only a passkey makes the session fresh again
+        assert await code_of(step_up.prove(app, alice, password="another horse battery")) == "second_factor_required"
+        assert await code_of(step_up.require_recent(app, alice)) == "step_up_required"
 
 
 async def test_a_proof_is_of_one_session_and_one_person_who_was_verified(sqlite_url) -> None:

@@ -19,7 +19,7 @@ from tests.actions.factoring import (
     until_limited,
     with_totp,
 )
-from tests.actions.stage import change, register, rows, sign_in
+from tests.actions.stage import NotingBus, change, register, rows, sign_in
 from tests.authenticator import PRESENT, Authenticator
 from tests.rooms import ORIGIN, join, running_app
 
@@ -104,6 +104,14 @@ async def test_five_tries_and_no_more(database_url) -> None:
         assert [await refused(app, token, otp=wrong) for _ in range(6)] == ["wrong_code"] * 5 + ["unauthenticated"]
         assert await refused(app, token, otp=code(app, secret)) == "unauthenticated"
         await complete(app, (await ask(app, "alice")).token, otp=code(app, secret))
+
+
+async def test_the_owner_is_told_that_somebody_has_the_password_and_no_factor(sqlite_url) -> None:
+    async with running_app(sqlite_url) as app:
+        alice, secret, _ = await with_totp(app, "alice")
+        bus, token = NotingBus(app), (await ask(app, "alice")).token
+        await refused(app, token, otp="000000" if code(app, secret) != "000000" else "000001")
+        assert [(user_id, notice.kind) for user_id, notice in bus.notices] == [(alice.user_id, "second_factor_refused")]
 
 
 async def test_five_minutes_and_no_longer(sqlite_url) -> None:
