@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.adversary.attacker import Plundered
 from tests.handlers.raw import Person
 
-TIMES = 40
+TIMES = 20
 
 
 def test_what_is_deleted_meanwhile_stops_nobody_and_leaves_no_gap(plundered: Plundered) -> None:

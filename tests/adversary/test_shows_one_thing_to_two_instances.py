@@ -6,6 +6,7 @@ from threading import Barrier
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import pyotp
 import pytest
 
 from tests.adversary.attacker import PASSWORD, Plundered, Store, fresh_name
@@ -106,3 +107,27 @@ def test_whoever_signs_in_everywhere_at_once_keeps_to_the_bound(pair: Pair) -> N
         "SELECT count(*) FROM sessions WHERE ended_at IS NULL AND user_id = ?", pair[0].id_of(mallory)
     )
     assert alive == 20
+
+
+@pytest.mark.parametrize("kind", ["otp", "recovery_code"])
+def test_one_code_shown_at_two_doors_opens_one(pair: Pair, kind: str) -> None:
+    """To complete a sign-in at the one, and to prove who is there at the other."""
+    alice = pair[0].join()
+    seed = pair[0].ask("POST", "/api/auth/totp/", token=alice.token).json["secret"]
+    shown = {"otp": pyotp.TOTP(seed).now()}
+    codes = pair[1].ask("POST", "/api/auth/totp/confirm/", shown, token=alice.token).json["recovery_codes"]
+    # As half a minute later, when there is another code.
+    pair[0].store.run("UPDATE totps SET last_step = 0 WHERE user_id = ?", pair[0].id_of(alice))
+    credentials = {"username": alice.name, "password": PASSWORD}
+    begun = [pair[0].ask("POST", "/api/auth/login/", credentials).json["mfa_token"] for _ in range(AT_ONCE // 2)]
+    code = {kind: pyotp.TOTP(seed).now() if kind == "otp" else codes[0]}
+
+    def show(target: Plundered, number: int) -> int:
+        if number % 2:
+            return target.ask("POST", "/api/auth/step-up/", {"password": PASSWORD, **code}, token=alice.token).status
+        body = {"mfa_token": begun[number // 2], **code}
+        return target.ask("POST", "/api/auth/login/second-factor/", body).status
+
+    first, *others = sorted(at_once(pair, show))
+    assert first in {200, 204}
+    assert others == [401] * (AT_ONCE - 1)
