@@ -65,9 +65,9 @@ class Mute:
             connection, _ = self.server.accept()
             with connection:
                 first = connection.recv(65_536)
-            if not first:
-                return
-            self.asked.append(first)
+                if not first:
+                    return
+                self.asked.append(first)  # before it hangs up, which is all that the client waits for
 
 
 async def test_when_an_instance_dies_the_other_serves_everybody(stack: Stack) -> None:
