@@ -9,6 +9,7 @@ export const createClock = () => {
       return turn;
     },
     clearTimeout: (id) => due.delete(id),
+    now: () => now,
     waits: () => [...due.values()].map(({ at }) => at - now),
     /** Lets what is under way settle, then moves on, doing what falls due in its order. */
     async forward(wait) {

@@ -1,0 +1,70 @@
+/* The calls of the server: JSON out, JSON or a Problem back. Knows no token. */
+import { Problem, problemOf } from "./problems.js";
+
+export const PATIENCE_MS = 20_000;
+
+/** The path of `rel="next"` in a Link header (RFC 8288), kept on this server, or null. */
+export const nextOf = (header) => {
+  const found = /<([^>]*)>\s*;[^,]*\brel="?next"?/i.exec(header ?? "");
+  if (!found) return null;
+  const { pathname, search } = new URL(found[1], "http://server.invalid");
+  return pathname.startsWith("/api/") ? pathname + search : null;
+};
+
+/** `onDate` is told the server's own time of each answer, in milliseconds. */
+export const createCalls = ({ url, fetch, clock, credentials, onDate = (_at) => {} }) => {
+  const standing = new Set();
+
+  /** @param {string} method
+      @param {string} path
+      @param {{body?: object, headers?: Record<string, string>, signal?: AbortSignal}} [options]
+      @returns {Promise<{status: number, said: any, next: string | null}>} */
+  const ask = async (method, path, { body, headers = {}, signal } = {}) => {
+    const controller = new AbortController();
+    let abandoned = signal?.aborted === true;
+    const abandon = () => {
+      abandoned = true;
+      controller.abort();
+    };
+    if (abandoned) throw new Problem("aborted");
+    const patience = clock.setTimeout(() => controller.abort(), PATIENCE_MS);
+    signal?.addEventListener("abort", abandon);
+    standing.add(abandon);
+    let answer;
+    let text;
+    try {
+      answer = await fetch(new URL(path, url).href, {
+        method,
+        headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+        body: body === undefined ? undefined : JSON.stringify(body),
+        credentials,
+        cache: "no-store",
+        redirect: "error",
+        signal: controller.signal,
+      });
+      text = await answer.text();
+    } catch {
+      throw new Problem(abandoned ? "aborted" : "network");
+    } finally {
+      clock.clearTimeout(patience);
+      signal?.removeEventListener("abort", abandon);
+      standing.delete(abandon);
+    }
+    const at = Date.parse(answer.headers.get("Date") ?? "");
+    if (at) onDate(at);
+    if (!answer.ok) throw problemOf(answer.status, answer.headers.get("Retry-After"), text);
+    try {
+      return { status: answer.status, said: text ? JSON.parse(text) : null, next: nextOf(answer.headers.get("Link")) };
+    } catch {
+      throw new Problem("problem", { status: answer.status, code: "bad_answer" });
+    }
+  };
+
+  return {
+    ask,
+    /** Gives up whatever is under way. */
+    abandon() {
+      for (const abandon of [...standing]) abandon();
+    },
+  };
+};
