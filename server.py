@@ -17,7 +17,7 @@ EX_CONFIG = 78  # sysexits.h
 EX_UNAVAILABLE = 69
 NO_NAMES = frozenset({"127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104 - told, not bound
 # As crypto.keyring has them, which takes too long to load for a command that needs none.
-PURPOSES = ("master", "access", "pepper", "token", "bus", "audit")
+PURPOSES = ("master", "access", "pepper", "token", "bus", "audit", "push")
 HERE = Path(__file__).parent
 T = TypeVar("T")
 

@@ -128,6 +128,16 @@ class Websocket(_Section):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Push(_Section):
+    """[push]: telling devices that do not answer that something is new."""
+
+    enabled: Annotated[bool, bool] = True
+    contact: Annotated[str, lambda text: text and must.push_contact(text)] = ""
+    delay_seconds: Annotated[int, within(1, 3600)] = 5
+    extra_hosts: Annotated[tuple[str, ...], must.push_hosts] = ()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Audit(_Section):
     """[audit]: the log that shows tampering: where its checkpoints go, and how long it is kept."""
 
@@ -172,6 +182,7 @@ class Settings:
     messages: Messages = field(default_factory=Messages)
     limits: Limits = field(default_factory=Limits)
     websocket: Websocket = field(default_factory=Websocket)
+    push: Push = field(default_factory=Push)
     audit: Audit = field(default_factory=Audit)
     log: Log = field(default_factory=Log)
     metrics: Metrics = field(default_factory=Metrics)
@@ -196,6 +207,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "messages": Messages,
     "limits": Limits,
     "websocket": Websocket,
+    "push": Push,
     "audit": Audit,
     "log": Log,
     "metrics": Metrics,

@@ -21,6 +21,7 @@ from actions.heads import Heads
 from actions.lateness import Lateness
 from actions.lru import Lru
 from actions.notes import Notes
+from actions.push_queue import Push
 from crypto.at_rest import ConversationKey
 from crypto.keyring import Keys
 from models.db import Database, Unavailable
@@ -159,6 +160,7 @@ class App:
     resumes: Counter[str] = field(default_factory=Counter)  # by outcome
     lateness: Lateness = field(default_factory=Lateness)
     notes: Notes = field(default_factory=Notes)  # for the audit log
+    push: Push = field(default_factory=Push)
     attached: set[Connection] = field(default_factory=set)
     filling: set[Connection] = field(default_factory=set)
     coming: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_A_TIME))

@@ -15,7 +15,9 @@ import msgspec
 
 import models.audit
 import models.blocks
+import models.mutes
 import models.passkeys
+import models.push
 import models.sessions
 import models.shown
 import models.users
@@ -152,6 +154,20 @@ async def _blocks(app: App, caller: Caller) -> Pages:
         after = found[-1][1]
 
 
+async def _mutes(app: App, caller: Caller) -> Pages:
+    after = 0
+    while found := await models.mutes.of_user(app.db, caller.user_id, after=after, limit=MOST_IN_PAGE):
+        yield [{"username": name} for name, _ in found]
+        after = found[-1][1]
+
+
+async def _push(app: App, caller: Caller) -> Pages:
+    yield [
+        {"session_id": each.session_id, "created_at": when(each.created_at), "pushed_at": when_known(each.pushed_at)}
+        for each in await models.push.of_user(app.db, caller.user_id)
+    ]
+
+
 async def _security_events(app: App, caller: Caller) -> Pages:
     before: int | None = None
     while found := await audit.own_events(app, caller, before=before, limit=MOST_IN_PAGE):
@@ -173,6 +189,8 @@ SOURCES: Iterable[_Source] = (
     _Source("sessions.jsonl", "The devices on which you are signed in.", _sessions),
     _Source("passkeys.jsonl", "Your passkeys by name; what signs you in is not here.", _passkeys),
     _Source("blocks.jsonl", "Whom you block.", _blocks),
+    _Source("mutes.jsonl", "Of whom you are told nothing by push.", _mutes),
+    _Source("push.jsonl", "The devices that are told by push; where they are reached is not here.", _push),
     _Source("security_events.jsonl", "What was done in your name, newest first.", _security_events),
     _Source("messages.jsonl", "All messages that you sent or received and can read, newest first.", _messages),
 )

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import models.conversations
 import models.keys
-from crypto import at_rest, totp
+from crypto import at_rest, totp, webpush
 from crypto.at_rest import ConversationKey, Opener, Parties, Place, Sealed, WrappedKey
 from crypto.errors import Tampered, UnknownKey
 from crypto.keyring import Keys, Ring
 from models.db import Database, Row
-from models.keys import CONVERSATION_KEYS, SEALED, TOTPS, SealedTable
+from models.keys import CONVERSATION_KEYS, PUSH_SUBSCRIPTIONS, SEALED, TOTPS, SealedTable
 from models.messages import StoredMessage
 
 MOST_AT_ONCE = 200
@@ -55,10 +55,17 @@ def _reseal_seed(master: Ring, row: Row) -> tuple[str, bytes]:
     )
 
 
+def _reseal_subscription(master: Ring, row: Row) -> tuple[str, bytes]:
+    session_id, user_id, master_id, sealed = row
+    opened = webpush.open_subscription(master, user_id, session_id, master_id, sealed)
+    return webpush.seal_subscription(master, user_id, session_id, opened)
+
+
 # How a row of each table is opened, and sealed again by the current key.
 RESEAL: Mapping[str, Callable[[Ring, Row], tuple[str, bytes]]] = {
     CONVERSATION_KEYS.name: _reseal_conversation_key,
     TOTPS.name: _reseal_seed,
+    PUSH_SUBSCRIPTIONS.name: _reseal_subscription,
 }
 
 

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import models.conversations
 import models.messages
 import models.shown
-from actions import accounts, conversation_keys, limits, presentation
+from actions import accounts, conversation_keys, limits, presentation, push_sender
 from actions.app import App, Caller
 from actions.errors import Conflict, Invalid, NotFound, Refused, TryLater
 from actions.times import when, when_known
@@ -148,6 +148,7 @@ def _committed(accepted: _Accepted, sending: Sending, written: "asyncio.Future[S
     app = accepted.app
     app.bus.publish(stored.positions, MessageSent(sent.message))
     app.lateness.note(app.writer.committed_at)
+    push_sender.note(app, stored.positions)
     _settle(sending, sent)
 
 

@@ -18,7 +18,9 @@ from cryptography.fernet import Fernet
 from crypto.canonical import from_text, to_text
 from crypto.errors import UnknownKey, WeakKey
 
-PURPOSES = ("master", "access", "pepper", "token", "bus", "audit")
+PURPOSES = ("master", "access", "pepper", "token", "bus", "audit", "push")
+# What came after the first version: a deployment that is older may lack it, and is given it.
+ADDED = frozenset({"push"})
 KEY_BYTES = 32
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
@@ -103,6 +105,7 @@ class Keys(Secret):
     token: Ring
     bus: Ring
     audit: Ring
+    push: Ring
 
     def __post_init__(self) -> None:
         rings: list[Ring] = [getattr(self, purpose.name) for purpose in fields(self)]

@@ -19,6 +19,8 @@ from pathlib import Path
 
 SERVER = Path(__file__).parent.parent / "server.py"
 UNFINISHED = ".unfinished-"
+# The keys that an older version did not have: whoever comes from one is given them.
+ADDED = ("push.keys",)
 # Both sides of each password, and what only one side needs. The default user of Redis can do nothing.
 ACL = (
     "user default reset off\n"
@@ -32,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     current = chosen.directory / "current"
     if current.is_dir():
-        sys.stdout.write(f"{current}: there already, nothing to do\n")
+        added = _add_missing(chosen.directory, current / "recado" / "keys", chosen.recado)
+        told = f"made {', '.join(added)}" if added else "there already, nothing to do"
+        sys.stdout.write(f"{current}: {told}\n")
         return 0
     for left in chosen.directory.glob(f"{UNFINISHED}*"):  # an earlier start did not come to its end
         shutil.rmtree(left)
@@ -69,6 +73,25 @@ def _make_keys(directory: Path, reader: tuple[int, int]) -> None:
     for path in directory.iterdir():
         _give(path, reader)
     _own(directory, reader[1])
+
+
+def _add_missing(directory: Path, keys: Path, reader: tuple[int, int]) -> list[str]:
+    missing = [name for name in ADDED if not (keys / name).exists()]
+    if not missing:
+        return []
+    fresh = directory / f"{UNFINISHED}{secrets.token_hex(8)}"
+    fresh.mkdir(mode=0o700)
+    try:
+        _make_keys(fresh / "keys", reader)
+        for name in missing:
+            (fresh / "keys" / name).rename(keys / name)
+        _sync(keys)
+    except PermissionError:  # the directory was given to the server's user, and root has no more rights than that
+        message = f"{keys}: {', '.join(missing)}: missing: run `python server.py keys init` as the user who owns it\n"
+        raise SystemExit(message) from None
+    finally:
+        shutil.rmtree(fresh)
+    return missing
 
 
 def _directory(path: Path, reader: tuple[int, int], contents: dict[str, str]) -> None:

@@ -83,6 +83,12 @@ ERRORS = (
         "Do not offer them.",
     ),
     Advice(
+        "push_off",
+        403,
+        "Push messages are switched off on this server.",
+        "Do not offer them.",
+    ),
+    Advice(
         "enrolment_required",
         403,
         "Everybody needs a second factor here, and the caller has none.",

@@ -18,6 +18,7 @@ TAGS = {
     "factors": "Second factors",
     "messages": "Messages",
     "blocks": "Blocks",
+    "push": "Push messages",
     "operations": "Operations",
 }
 LEAD = (

@@ -20,9 +20,11 @@ from handlers import (
     events,
     factors,
     messages,
+    mutes,
     ops,
     passkeys,
     passwords,
+    push,
     sessions,
     users,
 )
@@ -224,6 +226,38 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", "/api/blocks/", blocks.list_own, "List whom I block",
         query=blocks.BlocksQuery, answers={200: list[blocks.Blocked]}, tags=("blocks",),
+    ),
+    Operation(
+        "PUT", "/api/mutes/{username}/", mutes.put, "Be told nothing of a person by push",
+        answers={204: None}, problems=(404,), tags=("push",),
+    ),
+    Operation(
+        "DELETE", "/api/mutes/{username}/", mutes.delete, "Be told of a person again",
+        answers={204: None}, problems=(404,), tags=("push",),
+    ),
+    Operation(
+        "GET", "/api/mutes/", mutes.list_own, "List whom I have muted",
+        query=mutes.MutesQuery, answers={200: list[mutes.Muted]}, tags=("push",),
+    ),
+    Operation(
+        "GET", "/api/push/key/", push.key, "Get the key to subscribe to pushes with",
+        answers={200: push.PublicKey}, tags=("push",),
+    ),
+    Operation(
+        "GET", "/api/push/subscriptions/", push.list_own, "List my devices that are told by push",
+        answers={200: list[push.PushDevice]}, tags=("push",),
+    ),
+    Operation(
+        "POST", "/api/push/subscriptions/", push.subscribe, "Tell this device by push",
+        body=push.PushSubscription, answers={204: None}, problems=(409,), tags=("push",),
+    ),
+    Operation(
+        "DELETE", "/api/push/subscriptions/", push.remove_own, "Tell this device no more",
+        answers={204: None}, problems=(404,), tags=("push",),
+    ),
+    Operation(
+        "DELETE", "/api/push/subscriptions/{session_id}/", push.remove, "Tell one of my devices no more",
+        answers={204: None}, problems=(404,), tags=("push",),
     ),
     Operation(
         "GET", "/livez", ops.livez, "Is the process alive?",

@@ -39,6 +39,7 @@ BECOME_NOBODY = (
 BLANK_SESSIONS = "UPDATE sessions SET device = '', network = '' WHERE user_id = %s"
 # What is one person's alone and goes at once. `heads` last: without it nothing is sent to them or by them any more.
 OWN_ROWS = (
+    "DELETE FROM push_subscriptions WHERE user_id = %s",
     "DELETE FROM looks WHERE user_id = %s",
     "DELETE FROM totps WHERE user_id = %s",
     "DELETE FROM recovery_codes WHERE user_id = %s",
@@ -46,6 +47,7 @@ OWN_ROWS = (
     "DELETE FROM pending_logins WHERE user_id = %s",
     "DELETE FROM resets WHERE user_id = %s",
     "DELETE FROM blocks WHERE user_id = %s",
+    "DELETE FROM mutes WHERE user_id = %s",
     "DELETE FROM heads WHERE user_id = %s",
 )
 # What is to be destroyed next: id, conversation, sender, and whoever else has been told of it.
@@ -112,6 +114,7 @@ VACUUMED = (
     "totps",
     "recovery_codes",
     "passkeys",
+    "push_subscriptions",
     "messages",
     "conversation_keys",
 )

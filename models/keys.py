@@ -34,7 +34,7 @@ USE = (
 )
 # The next master that wraps a conversation key: by the index, without reading all keys.
 NEXT_MASTER = "SELECT min(master_id) FROM conversation_keys WHERE master_id > %s"
-OTHER_MASTERS = "SELECT DISTINCT master_id FROM totps"
+OTHER_MASTERS = "SELECT DISTINCT master_id FROM totps UNION SELECT DISTINCT master_id FROM push_subscriptions"
 NEXT_MESSAGES = messages.SELECT + "WHERE m.id > %s AND m.body IS NOT NULL ORDER BY m.id LIMIT %s"
 
 
@@ -75,7 +75,16 @@ TOTPS = SealedTable(
     "UPDATE totps SET master_id = %s, sealed = %s WHERE user_id = %s AND sealed = %s",
     "SELECT master_id, count(*) FROM totps GROUP BY master_id",
 )
-SEALED: tuple[SealedTable, ...] = (CONVERSATION_KEYS, TOTPS)
+PUSH_SUBSCRIPTIONS = SealedTable(
+    "push_subscriptions",
+    1,
+    "SELECT p.session_id, p.user_id, p.master_id, p.sealed FROM push_subscriptions p WHERE p.session_id > %s",
+    " AND p.master_id <> %s",
+    " ORDER BY p.session_id LIMIT %s",
+    "UPDATE push_subscriptions SET master_id = %s, sealed = %s WHERE session_id = %s AND sealed = %s",
+    "SELECT master_id, count(*) FROM push_subscriptions GROUP BY master_id",
+)
+SEALED: tuple[SealedTable, ...] = (CONVERSATION_KEYS, TOTPS, PUSH_SUBSCRIPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,8 @@ HOLDERS: tuple[Holder, ...] = (
     *(Holder("master", table.name, table.count) for table in SEALED),
     Holder("token", "tombstones", "SELECT key_id, count(*) FROM tombstones GROUP BY key_id"),
     Holder("token", "recovery codes", "SELECT key_id, count(*) FROM recovery_codes GROUP BY key_id"),
+    # A push service takes what is sent to a subscription from the key only that it was made for.
+    Holder("push", "subscriptions", "SELECT signer_id, count(*) FROM push_subscriptions GROUP BY signer_id"),
     Holder("token", "passkeys", "SELECT key_id, count(*) FROM passkeys GROUP BY key_id"),
 )
 # Whoever signed in before a key came may hold a refresh token that an earlier one has made.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import peewee
 
-from models import audit, timelines
+from models import audit, push, timelines
 from models.db import Database, Engine, Row, as_bytes, execute, fetch, rows_of_marks
 
 COLUMNS = (
@@ -114,6 +114,7 @@ def _create(engine: Engine, session: Session, password_version: int, most: int, 
     evicted = live[: max(0, len(live) + 1 - most)]
     for session_id in evicted:
         execute(engine, END, (session.created_at, "evicted", *NOTHING, session_id))
+    push.drop(engine, evicted)
     Sessions.insert(
         id=session.id,
         user_id=session.user_id,
@@ -180,6 +181,7 @@ async def end(db: Database, session_id: int, *, now: int, reason: str, record: a
 def _end(engine: Engine, session_id: int, now: int, reason: str, record: audit.Record) -> bool:
     if execute(engine, END, (now, reason, *NOTHING, session_id)) == 0:
         return False
+    push.drop(engine, [session_id])
     audit.insert(engine, record)
     return True
 
@@ -202,7 +204,9 @@ def _end_of(
 def end_all(engine: Engine, user_id: int, *, except_id: int | None, now: int, reason: str) -> list[int]:
     """The same inside the transaction of the act that ends them."""
     rows = fetch(engine, END_ALL, (now, reason, *NOTHING, user_id, except_id or NOBODY))
-    return [row[0] for row in rows]
+    ended = [row[0] for row in rows]
+    push.drop(engine, ended)
+    return ended
 
 
 async def ended_since(db: Database, since: int) -> list[tuple[int, int]]:

@@ -57,7 +57,7 @@ HOMES: dict[str, set[str]] = {
         ("segno", {"handlers"}),
         ("uvloop", WIRING),
         # To read one of these is to run what it holds; a shell runs what it is given.
-        ("pickle marshal shelve subprocess pty", set[str]()),
+        ("pickle marshal shelve dill yaml xml lxml subprocess pty", set[str]()),
         # Chance that can be foreseen is good for jitter only: ruff's S311 asks at each use.
         ("random", {"realtime"}),
     )

@@ -38,6 +38,7 @@ SAID_BY = {
     "sends, edits and deletions, by person": limits.SEND,
     "reads, by person": limits.READ,
     "typing, by pair of people; more is dropped in silence": limits.TYPING,
+    "push subscriptions, made or removed, by person": limits.PUSH,
     "changes of the profile, by person": limits.PROFILE,
     "ends of sessions, by person": limits.SESSIONS,
     "passwords shown again, by session": limits.PASSWORD,

@@ -158,6 +158,25 @@ def test_other_keys_than_the_databases_are_told_and_so_are_missing_ones(run: Run
     assert "no key" in fault
 
 
+def test_a_deployment_that_is_older_than_a_key_is_given_it_and_one_that_has_lost_it_is_told(
+    run: Run, home: Path
+) -> None:
+    with Instance(home):
+        pass
+    keys = {path.name: path.read_text() for path in (home / "secrets").iterdir()}
+    push = home / "secrets" / "push.keys"
+    push.unlink()
+    (fault,) = faults(run())
+    assert fault.startswith("secrets: push: no key, but the database holds what was sealed with one")
+    engine = open_engine(f"sqlite:///{home / 'recado.db'}")
+    execute(engine, "DELETE FROM canaries WHERE purpose = 'push'")
+    engine.close()
+    with Instance(home):
+        made = push.read_text()
+    assert made != keys["push.keys"]
+    assert {path.name: path.read_text() for path in (home / "secrets").iterdir()} == keys | {"push.keys": made}
+
+
 def test_a_key_that_others_may_read_or_that_is_no_key_stops_the_start(run: Run, home: Path) -> None:
     with Instance(home):
         pass
@@ -331,7 +350,7 @@ def test_the_doctor_tells_everything_that_is_broken_at_once(run: Run, home: Path
 def test_keys_can_be_made_ahead_and_are_then_used(run: Run, home: Path) -> None:
     assert run("keys", "init").returncode == 0
     made = {path.name: path.read_text() for path in (home / "secrets").iterdir()}
-    assert len(made) == 6
+    assert len(made) == 7
     with Instance(home) as instance:
         instance.join("alice")
     assert {path.name: path.read_text() for path in (home / "secrets").iterdir()} == made

@@ -101,6 +101,7 @@ TEXTS = {
     "redis.url": "redis://cache:6379/1",
     "redis.prefix": "mine",
     "auth.second_factor": "required",
+    "push.contact": "mailto:admin@chat.example",
     "audit.checkpoint_file": "/var/log/recado/checkpoints",
     "log.level": "debug",
     "log.format": "text",
@@ -108,6 +109,7 @@ TEXTS = {
     "secrets.dir": "/run/keys",
 }
 TUPLES = {
+    "push.extra_hosts": ("push.example, .push.example", ("push.example", ".push.example")),
     "server.allowed_origins": (
         "https://A.example:443/, http://b.example:8080",
         ("https://a.example", "http://b.example:8080"),

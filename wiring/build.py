@@ -11,8 +11,9 @@ import models.keys
 import models.migrate
 from actions.app import App, Hashing, Policy
 from actions.audit_keeper import Keeper
+from actions.push_queue import Push
 from crypto import envelope
-from crypto.keyring import PURPOSES, Keys, Ring, format_ring, make_key, parse_ring
+from crypto.keyring import ADDED, PURPOSES, Keys, Ring, format_ring, make_key, parse_ring
 from handlers.base import Doorway
 from handlers.origins import Origins, parse_networks
 from handlers.pace import Allowance
@@ -59,20 +60,25 @@ async def open_database(settings: Settings) -> Database:
 
 
 async def load_keys(settings: Settings, environ: Mapping[str, str], db: Database) -> Keys:
-    """The key rings; made now when the database is as fresh as they are.
+    """The key rings; made now when the database is as fresh as they are, or has never known their purpose.
 
     `SettingsError` when one is missing, weak, or cannot open what the database holds.
     """
     texts = secret_texts(settings, environ, PURPOSES)
     canaries = await models.facts.canaries(db)
     missing = [purpose for purpose, text in texts.items() if text is None]
-    if missing and canaries:
+    lost = [purpose for purpose in missing if purpose not in ADDED or any(known == purpose for known, _ in canaries)]
+    if lost and canaries:
         raise SettingsError(
-            f"secrets: {', '.join(missing)}: no key, but the database holds what was sealed with one:"
+            f"secrets: {', '.join(lost)}: no key, but the database holds what was sealed with one:"
             f" restore the key files in {settings.secrets_dir}"
         )
     if missing:
-        create_secrets(settings.secrets_dir, {purpose: format_ring(Ring((make_key(),))) for purpose in missing})
+        try:
+            create_secrets(settings.secrets_dir, {purpose: format_ring(Ring((make_key(),))) for purpose in missing})
+        except SettingsError as error:
+            wanted = f"secrets: {', '.join(missing)}: no key: `python server.py keys init` makes it where it can write"
+            raise SettingsError(wanted, *error.faults) from error
         texts = secret_texts(settings, environ, PURPOSES)
     keys = parse_keys(texts)
     await check_keys(keys, db)
@@ -137,8 +143,21 @@ def build_app(settings: Settings, db: Database, keys: Keys) -> App:
         policy=_policy(settings),
         clock=milliseconds,
         presence=_presence(settings),
+        push=build_push(settings),
     )
     return app
+
+
+def build_push(settings: Settings) -> Push:
+    """What pushing needs, but for who carries pushes out: only a server has that, no command."""
+    server = settings.server
+    site = server.public_url if server.public_url.startswith("https://") else ""
+    known = "" if server.security_contact.startswith("tel:") else server.security_contact
+    return Push(
+        contact=settings.push.contact or known or site,
+        delay=settings.push.delay_seconds * 1000,
+        extra_hosts=settings.push.extra_hosts,
+    )
 
 
 def build_doorway(settings: Settings, app: App) -> Doorway:

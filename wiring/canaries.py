@@ -36,6 +36,7 @@ def rings_of(keys: Keys) -> dict[str, Ring]:
         "token": keys.token,
         "bus": keys.bus,
         "audit": keys.audit,
+        "push": keys.push,
     }
 
 

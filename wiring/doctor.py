@@ -16,7 +16,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from crypto.keyring import PURPOSES, parse_ring
+from crypto.keyring import ADDED, PURPOSES, parse_ring
 from handlers.logs import told
 from handlers.pages import read_files
 from settings import Settings
@@ -135,6 +135,11 @@ async def check_secrets(settings: Settings, environ: Mapping[str, str]) -> list[
     found = []
     for purpose, text in texts.items():
         source, in_environment = _source(settings, environ, purpose)
+        if text is None and purpose in ADDED:
+            found.append(
+                note("secrets", f"{purpose}: no key: a version before this one needed none; the next start makes it")
+            )
+            continue
         if text is None:
             found.append(broken("secrets", f"{purpose}: no key, but others are there", f"restore {source}"))
             continue
@@ -163,7 +168,7 @@ def _source(settings: Settings, environ: Mapping[str, str], purpose: str) -> tup
 
 def _shared(texts: Mapping[str, str | None], found: Sequence[Finding]) -> list[Finding]:
     """Whether one secret serves two purposes, which no ring alone can tell."""
-    if any(finding.level == BROKEN for finding in found):
+    if None in texts.values() or any(finding.level == BROKEN for finding in found):
         return []
     try:
         parse_keys(texts)

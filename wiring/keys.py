@@ -19,7 +19,7 @@ import models.migrate
 from actions import keys as acts
 from actions.audit_keeper import Keeper
 from actions.keys import Damage
-from crypto.keyring import PURPOSES, Keys, Ring, format_ring, make_key, parse_ring
+from crypto.keyring import ADDED, PURPOSES, Keys, Ring, format_ring, make_key, parse_ring
 from models.audit import Record
 from models.db import Database
 from models.keys import Rings
@@ -43,6 +43,7 @@ LINGER = {
     "pepper": 5 * MINUTE,
     "token": 5 * MINUTE,
     "bus": 5 * MINUTE,
+    "push": 5 * MINUTE,
 }
 
 
@@ -63,14 +64,17 @@ class Desk:
 def init(settings: Settings, environ: Mapping[str, str]) -> int:
     """Make one key for each purpose, unless all are there; `SettingsError` when only some are, or one is weak.
 
+    A purpose that an older version did not have is given its key.
+
     It asks no database. One that holds what other keys sealed is protected all the same: no server starts
     on it with keys that do not open it.
     """
     texts = secret_texts(settings, environ, PURPOSES)
     missing = [purpose for purpose, text in texts.items() if text is None]
-    if missing and len(missing) < len(texts):
+    lost = [purpose for purpose in missing if purpose not in ADDED]
+    if lost and len(missing) < len(texts):
         raise SettingsError(
-            f"secrets: {', '.join(missing)}: no key, but the others are there: restore the key files in"
+            f"secrets: {', '.join(lost)}: no key, but the others are there: restore the key files in"
             f" {settings.secrets_dir}, or take the others away if nothing was ever stored with them"
         )
     if not missing:
@@ -188,7 +192,9 @@ async def _reasons_to_keep(desk: Desk, purpose: str, key_id: str) -> list[str]:
         now = milliseconds()
         older = await models.keys.older_sessions(desk.db, now=now, before=now - current)
         reasons += [f"{older:,} sessions that began before the current one"] if older else []
-    behind = [name for name, rings in (await models.keys.running(desk.db)).items() if rings[purpose][0] == key_id]
+    behind = [
+        name for name, rings in (await models.keys.running(desk.db)).items() if _first_of(rings, purpose) == key_id
+    ]
     if behind:
         reasons.append(f"{len(behind)} running instances still use it as the current one")
     return reasons
@@ -216,7 +222,7 @@ async def _use(desk: Desk, purpose: str, key_id: str) -> bool:
     await models.keys.use(desk.db, purpose, key_id)
     await check_keys(_read(desk.settings, desk.environ), desk.db)
     _say(f"{purpose} {key_id} is the current key")
-    await _all_running(desk, f"use {purpose} {key_id}", lambda rings: rings[purpose][0] == key_id)
+    await _all_running(desk, f"use {purpose} {key_id}", lambda rings: _first_of(rings, purpose) == key_id)
     return True
 
 
@@ -276,6 +282,11 @@ def _first(lines: Sequence[str], key_id: str) -> list[str]:
     others = [line for line in lines if _id_of(line) != key_id]
     start = next((number for number, line in enumerate(others) if _id_of(line)), len(others))
     return [*others[:start], *chosen, *others[start:]]
+
+
+def _first_of(rings: Rings, purpose: str) -> str | None:
+    """The current key of an instance; None when its version does not know the purpose."""
+    return next(iter(rings.get(purpose, ())), None)
 
 
 def _id_of(line: str) -> str:

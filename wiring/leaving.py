@@ -78,6 +78,8 @@ async def leave(parts: Parts) -> None:
     shared = asyncio.gather(app.bus.stop(), app.presence.aclose(), app.buckets.aclose(), return_exceptions=True)
     await within(SHARED_SECONDS, shared, "the connections to Redis")
     app.hashing.close()
+    if app.push.courier is not None:
+        app.push.courier.close()
 
 
 async def within(seconds: float, ending: Awaitable[object], what: str | None = None) -> None:

@@ -44,6 +44,10 @@ READINGS: tuple[tuple[str, str, bool, Callable[[App], float]], ...] = (
     ("recado_audit_faults", "What the last check found.", False, lambda app: float(app.notes.faults)),
     ("recado_audit_checkpoints", "Checkpoints sent out.", True, lambda app: app.notes.checkpoints),
     ("recado_audit_dropped", "Refusals that were only counted.", True, lambda app: app.notes.dropped),
+    ("recado_push_sent", "Pushes that a push service took.", True, lambda app: app.push.sent),
+    ("recado_push_failed", "Pushes that were given up.", True, lambda app: app.push.failed),
+    ("recado_push_removed", "Subscriptions that had ended.", True, lambda app: app.push.removed),
+    ("recado_push_waiting", "People to look after, pushes under way.", False, lambda app: app.push.waiting),
     ("recado_limits_fell_back", "Limits counted without Redis.", True, lambda app: _of(app.buckets, "fell_back")),
 )
 

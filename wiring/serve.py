@@ -13,7 +13,7 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from actions import audit, erasure, expiry, presence, repair, retention, sessions
+from actions import audit, erasure, expiry, presence, push_sender, repair, retention, sessions
 from actions.app import App, alone
 from handlers.base import Doorway
 from handlers.pages import Files, read_files
@@ -47,6 +47,9 @@ CHECKPOINT_SECONDS = 5.0
 # It looks at everybody, and what is forgotten an hour later does no harm.
 RETENTION_SECONDS = 3600.0
 ERASURE_SECONDS = 60.0
+# Who waits to be told by push is known here; who is owed one by an instance that died is in the database.
+PUSH_SECONDS = 0.25
+PUSH_SWEEP_SECONDS = 30.0
 
 
 class Server:
@@ -87,6 +90,11 @@ class Server:
                 listening.close()
             raise
         app = self._app = build_app(settings, db, keys)
+        if settings.push.enabled:
+            # Loaded only where it is used: it would slow every start.
+            from wiring.push_client import PushClient  # noqa: PLC0415
+
+            app.push.courier = PushClient()
         app.writer.start()
         # What was told while nobody heard it: the end of a session is told once, and stands in the database.
         app.bus.on_up = partial(_bus_came_up, app)
@@ -107,6 +115,8 @@ class Server:
             _every(NOTES_SECONDS, app, audit.flush),
             _every(CHECKPOINT_SECONDS, app, self._audit.turn),
             _every(RETENTION_SECONDS, app, self._audit.hourly),
+            _every(PUSH_SECONDS, app, push_sender.turn),
+            _every(PUSH_SWEEP_SECONDS, app, push_sender.sweep),
         ]
         doorway = self._doorway = build_doorway(settings, app)
         self._loops.append(_every(PULSE_SECONDS, app, self._beat))

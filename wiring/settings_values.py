@@ -10,6 +10,8 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from actions.push_policy import is_name
+
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _USUAL_PORTS = {"http": 80, "https": 443}
@@ -109,6 +111,20 @@ def contact(text: str) -> str:
     if not text.isascii() or not text.isprintable():
         raise ValueError("must be written in ASCII, as a URI is")
     return text
+
+
+def push_contact(text: str) -> str:
+    """Whom a push service can write to (RFC 8292 §2.1)."""
+    if contact(text).startswith("tel:"):
+        raise ValueError("must be as mailto:admin@chat.example or https://chat.example/contact")
+    return text
+
+
+def push_hosts(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of public hosts; with a full stop before one, any name below it."""
+    if not all(is_name(name.removeprefix(".")) for name in names):
+        raise ValueError("must be names of public hosts in small letters, without a port; no address, no wildcard")
+    return names
 
 
 def networks(texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from tests.rooms import ORIGIN, PASSWORD
 
 TABLES = ("facts", "canaries", "users", "heads", "sessions", "tickets", "conversations", "members")
 TABLES += ("conversation_keys", "messages", "timelines", "audit", "audit_people", "receipts", "blocks", "resets")
-TABLES += ("totps", "recovery_codes", "passkeys", "challenges", "pending_logins")
+TABLES += ("totps", "recovery_codes", "passkeys", "challenges", "pending_logins", "push_subscriptions", "mutes")
 
 
 class NotingBus(LocalBus):

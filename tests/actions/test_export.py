@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 import models.shown
-from actions import blocks, changes, export, messages, profile, step_up
+from actions import blocks, changes, export, messages, mutes, profile, step_up
 from actions.app import App, Caller
 from actions.errors import Forbidden, TooMany
 from actions.messages import Outgoing
 from tests.actions.stage import NotingBus, rows
+from tests.pushes import Noting, subscribed
 from tests.rooms import PASSWORD, Clock, join, running_app
 
-PARTS = ["profile", "sessions", "passkeys", "blocks", "security_events", "messages"]
+PARTS = ["profile", "sessions", "passkeys", "blocks", "mutes", "push", "security_events", "messages"]
 
 
 async def send(app: App, caller: Caller, to: str, content: str) -> int:
@@ -57,7 +58,11 @@ async def test_the_file_holds_everything_of_ones_own(database_url: str) -> None:
         await send(app, alice, "alice", "note")
         await changes.edit(app, alice, first, "edited")
         await blocks.add(app, alice, "bob")
-        found = opened(await taken(app, alice))
+        await mutes.add(app, alice, "bob")
+        app.push.courier = Noting()
+        browser = await subscribed(app, alice)
+        file = await taken(app, alice)
+        found = opened(file)
     assert found["manifest"]["format"] == "recado-export-1"
     assert found["manifest"]["username"] == "alice"
     assert found["profile"] == [
@@ -75,7 +80,9 @@ async def test_the_file_holds_everything_of_ones_own(database_url: str) -> None:
         ("bob", "alice", "hi, Alice"),
         ("alice", "bob", "edited"),
     ]
-    assert found["blocks"] == [{"username": "bob"}]
+    assert found["blocks"] == found["mutes"] == [{"username": "bob"}]
+    assert [each["session_id"] for each in found["push"]] == [alice.session_id]
+    assert browser.endpoint not in str(found)
     assert [each["id"] for each in found["sessions"]] == [alice.session_id]
     assert "export" in {each["action"] for each in found["security_events"]}
 

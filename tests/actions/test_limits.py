@@ -33,6 +33,7 @@ MEANT: dict[str, tuple[int, float, Alone]] = {
     "SEND": (600, 0.02, HERE),
     "READ": (600, 0.05, HERE),
     "TYPING": (2, 2.0, HERE),
+    "PUSH": (30, 10.0, OPEN),
     "PROFILE": (20, 5.0, HERE),
     "SESSIONS": (30, 2.0, OPEN),
     "TICKET": (60, 1.0, OPEN),

@@ -59,7 +59,13 @@ RULES = {
     "GET /api/auth/audit/": SELF,
     "POST /api/auth/export/": SELF,
     "DELETE /api/auth/account/": SELF,
+    "GET /api/mutes/": SELF,
+    "GET /api/push/key/": SELF,
+    "GET /api/push/subscriptions/": SELF,
+    "POST /api/push/subscriptions/": SELF,
+    "DELETE /api/push/subscriptions/": SELF,
     "DELETE /api/auth/sessions/{session_id}/": OWN,
+    "DELETE /api/push/subscriptions/{session_id}/": OWN,
     "PATCH /api/auth/passkeys/{passkey_id}/": OWN,
     "DELETE /api/auth/passkeys/{passkey_id}/": OWN,
     "GET /api/messages/{message_id}/": OWN,
@@ -69,6 +75,8 @@ RULES = {
     "DELETE /api/conversations/{username}/": PEER,
     "PUT /api/blocks/{username}/": PEER,
     "DELETE /api/blocks/{username}/": PEER,
+    "PUT /api/mutes/{username}/": PEER,
+    "DELETE /api/mutes/{username}/": PEER,
 }
 ALL = {f"{operation.method} {operation.path}": operation for operation in OPERATIONS}
 MISSING = 2**53 - 7

@@ -118,7 +118,7 @@ def test_there_is_a_ring_for_each_purpose_and_no_secret_serves_two() -> None:
     assert Keys(*rings).bus is rings[4]
     shared = Ring((make_key(), Key("again", rings[0].current.secret)))
     with pytest.raises(WeakKey, match="again"):
-        Keys(*rings[:5], shared)
+        Keys(*rings[:6], shared)
 
 
 def test_a_key_shows_in_no_repr_and_leaves_by_no_pickle_or_copy() -> None:

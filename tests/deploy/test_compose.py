@@ -29,6 +29,7 @@ GOOD = {
     "RECADO_SERVER_ALLOWED_HOSTS": "chat.example",
     "RECADO_SERVER_ALLOWED_ORIGINS": "https://app.example",
     "RECADO_SERVER_SECURITY_CONTACT": "mailto:security@chat.example",
+    "RECADO_PUSH_CONTACT": "mailto:admin@chat.example",
     "RECADO_AUTH_REGISTRATION": "false",
     "RECADO_AUTH_PASSWORD_MIN_LENGTH": "12",
     "RECADO_AUTH_WEBSOCKET_QUERY_TOKEN": "false",

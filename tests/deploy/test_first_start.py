@@ -37,7 +37,23 @@ def test_a_second_start_changes_nothing(volume: Path) -> None:
     before = files(volume)
     assert "nothing to do" in first_start(volume).stdout
     assert files(volume) == before
-    assert len(before) == 11
+    assert len(before) == 12
+
+
+def test_a_key_that_an_older_version_did_not_have_is_added_and_nothing_else_changes(volume: Path) -> None:
+    first_start(volume)
+    before = files(volume)
+    added = volume / "current" / "recado" / "keys" / "push.keys"
+    kept = added.stat()
+    added.unlink()
+    assert "push" in first_start(volume).stdout
+    after = files(volume)
+    (name,) = {name for name in before if before[name] != after[name]}
+    assert name.endswith("push.keys")
+    assert set(after) == set(before)
+    assert (added.stat().st_mode, added.stat().st_uid) == (kept.st_mode, kept.st_uid)
+    assert [path.name for path in volume.iterdir()] == ["current"]
+    assert "nothing to do" in first_start(volume).stdout
 
 
 def test_no_secret_is_told_and_no_two_starts_make_the_same(volume: Path) -> None:

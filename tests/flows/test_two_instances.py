@@ -390,7 +390,7 @@ def monitored(server: RedisServer) -> Iterator[Traffic]:
             ears.join()
 
 
-@pytest.mark.parametrize("purpose", ["access", "pepper", "token", "bus", "audit"])
+@pytest.mark.parametrize("purpose", ["access", "pepper", "token", "bus", "audit", "push"])
 def test_an_instance_with_one_other_key_does_not_start(tmp_path: Path, sqlite_url: str, purpose: str) -> None:
     home = tmp_path / "home"
     home.mkdir()

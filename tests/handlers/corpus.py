@@ -27,6 +27,12 @@ ASSERTION = {
     "response": {"clientDataJSON": "e30", "authenticatorData": "AAAA", "signature": "AAAA"},
 }
 
+# RFC 8291 §5.
+PUSH_KEYS = {
+    "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+}
+
 # A body that each operation would take, and the text field of it that is spoilt.
 GOOD: dict[str, dict[str, Any]] = {
     "POST /api/auth/register/": {"username": "somebody.new", "password": "correct horse battery"},
@@ -49,6 +55,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "PATCH /api/messages/{message_id}/": {"content": "hi"},
     "PATCH /api/users/me/": {"display_name": "Somebody New"},
     "POST /api/conversations/{username}/read/": {"up_to": 1},
+    "POST /api/push/subscriptions/": {"endpoint": "https://push.invalid.notify.windows.com/w/", "keys": PUSH_KEYS},
 }
 # Whoever changes nothing is told how it stands.
 ALL_MAY_BE_LEFT_OUT = {"PATCH /api/users/me/", "POST /api/auth/login/passkey/options/"}

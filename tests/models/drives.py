@@ -21,10 +21,12 @@ from models import (
     keys,
     messages,
     migrate,
+    mutes,
     passkeys,
     passwords,
     pending,
     presence,
+    push,
     receipts,
     sessions,
     shown,
@@ -40,6 +42,7 @@ from models.factors import Code, Totp
 from models.messages import Page
 from models.passkeys import Passkey
 from models.pending import Pending
+from models.push import Claimed, Standing, Stored
 from models.receipts import Receipt
 from models.timelines import Kind
 from tests.models.storage import (
@@ -65,6 +68,8 @@ CODES = [Code("k1", b"code")]
 PASSKEY = Passkey(
     *(5, 1, b"credential", b"key", b"handle", "localhost", 0, False, False, "a phone", NOW, None, None, "k1", b"mac")
 )
+STANDING = Standing(4_000_003, 2, 0, 0, 0, 1, NOW)
+CLAIMED = Claimed(4_000_003, 2, "m1", b"sealed", "p1", 0, 7, 9, 1)
 OLD_KEY = Doomed(CONVERSATION, 1)
 OWN_SIDE = Job(1, CONVERSATION, NO_BOUND, NOW)
 
@@ -87,6 +92,13 @@ async def change_password(db: Database) -> None:
     await sessions.create(db, session(4_000_001), password_version=0, most=9, record=record())
     ended = await passwords.change(db, 1, version=0, password="p1$next", session_id=4_000_001, now=NOW, record=record())
     assert ended is not None
+
+
+async def subscribe(db: Database) -> None:
+    """Let somebody's device ask to be told, and send them something."""
+    await sessions.create(db, session(4_000_003, 2), password_version=0, most=9, record=record())
+    await push.put(db, Stored(4_000_003, 2, (b"one", b"other"), "m1", b"sealed", "p1", NOW), most=SOME)
+    await store(db, draft(1, 2))
 
 
 async def erase_somebody(db: Database) -> None:
@@ -282,6 +294,20 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
         db, mac=b"challenge", expires_at=NOW + 9, now=NOW
     ),
     "passkeys.take_challenge": lambda db, message: passkeys.take_challenge(db, [b"challenge", b"other"], NOW),
+    "mutes.add": lambda db, message: mutes.add(db, 1, 2, NOW),
+    "mutes.of_user": lambda db, message: mutes.of_user(db, 1, after=0, limit=SOME),
+    "mutes.remove": lambda db, message: mutes.remove(db, 1, 2),
+    "push.put": lambda db, message: subscribe(db),
+    "push.of_user": lambda db, message: push.of_user(db, 2),
+    "push.standing_of": lambda db, message: push.standing_of(db, range(1, SOME), NOW),
+    "push.standing_after": lambda db, message: push.standing_after(db, 0, NOW, limit=SOME),
+    "push.settle": lambda db, message: push.settle(db, [STANDING]),
+    "push.claim": lambda db, message: push.claim(db, [STANDING], claim=7, until=NOW),
+    "push.put_off": lambda db, message: push.put_off(db, CLAIMED, until=NOW, tries=1),
+    "push.told": lambda db, message: push.told(db, CLAIMED, NOW),
+    "push.give_up": lambda db, message: push.give_up(db, CLAIMED),
+    "push.forget": lambda db, message: push.forget(db, CLAIMED),
+    "push.remove": lambda db, message: push.remove(db, 2, 4_000_003),
     "pending.add": lambda db, message: pending.add(
         db, Pending(1, b"stamp", "a phone"), mac=b"pending", expires_at=NOW + 9, now=NOW
     ),

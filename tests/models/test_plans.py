@@ -35,6 +35,8 @@ BIG = {
     "timelines",
     "receipts",
     "blocks",
+    "mutes",
+    "push_subscriptions",
 }
 # What the commands for the keys ask, they ask of everything there is; `scrub` reads nothing.
 UNPLANNED = {"migrate", "audit", "audit_log", "facts", "checkup", "keys"}
@@ -125,16 +127,23 @@ def _fill_people(engine: Engine) -> None:
             b"mac",
             b"seal",
         ),
+        (
+            "push_subscriptions",
+            "n, n, CAST('mark ' || n AS {blob}), 'm1', %s, 'p1', 0, 1000000, NULL, 0, 0, 0 FROM numbers",
+            b"sealed",
+        ),
         # The first person talks with many, everybody else with one or two.
         ("conversations", "1000000 + n, 1, n, 0 FROM numbers WHERE n < %s", FRIENDS),
         ("conversations", "n * 1000000 + n + 1, n, n + 1, 0 FROM numbers WHERE n > 1"),
         ("members", "pair_low, id, 0, 0 FROM conversations"),
         ("members", "pair_high, id, 0, 0 FROM conversations WHERE pair_high <> pair_low AND pair_high <= %s", PEOPLE),
         ("blocks", "2, n, 0 FROM numbers WHERE n > %s", PEOPLE // 2),
+        ("mutes", "2, n, 0 FROM numbers WHERE n > %s", PEOPLE // 2),
         ("receipts", "%s, 1 + n - n / 2 * 2, 5 + n - n / 2 * 2, n, n FROM numbers", draft(1, 2).conversation_id),
         ("conversation_keys", "id, 1, 'master', %s FROM conversations", b"wrapped"),
     ]:
-        text = f"INSERT INTO {table} {NUMBERS} SELECT {select}"
+        blob = "BYTEA" if is_postgres(engine) else "BLOB"
+        text = f"INSERT INTO {table} {NUMBERS} SELECT {select.replace('{blob}', blob)}"
         execute(engine, text, (PEOPLE, *values))
     tickets = [(b"%d" % number, number, NOW + number) for number in range(5_000)]
     text = "INSERT INTO tickets VALUES " + rows_of_marks(len(tickets), 3)

@@ -117,6 +117,15 @@ def test_a_bad_ring_is_broken(examine: Examine, tmp_path: Path, spoil: Callable[
     assert " -> " in found[0]
 
 
+def test_a_key_that_an_older_version_did_not_have_is_only_noted(examine: Examine, tmp_path: Path) -> None:
+    settings, _ = settings_of(tmp_path)
+    make_secrets(settings)
+    (settings.secrets_dir / "push.keys").unlink()
+    code, lines = examine()
+    assert code == 0
+    assert any("push: no key" in line for line in of(lines, "note", "secrets"))
+
+
 def test_a_data_directory_that_others_can_enter_is_weak(examine: Examine, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     code, lines = examine()

@@ -9,7 +9,7 @@ import pytest
 import models.keys
 import server
 from crypto.at_rest import Parties, make_conversation_key
-from crypto.keyring import PURPOSES, parse_ring
+from crypto.keyring import ADDED, PURPOSES, parse_ring
 from models.db import Database, execute, open_engine
 from settings import Settings, load
 from wiring import keys as commands
@@ -61,6 +61,18 @@ def test_a_missing_key_among_others_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="pepper: no key, but the others are there"):
         init(settings, {})
     assert contents(settings.secrets_dir) == before
+
+
+def test_a_key_that_an_older_version_did_not_have_is_added(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    init(settings, {})
+    before = contents(settings.secrets_dir)
+    for purpose in ADDED:
+        (settings.secrets_dir / f"{purpose}.keys").unlink()
+    assert init(settings, {}) == 0
+    after = contents(settings.secrets_dir)
+    assert after.keys() == before.keys()
+    assert {name for name in after if after[name] != before[name]} == {f"{purpose}.keys" for purpose in ADDED}
 
 
 def test_keys_that_are_there_and_weak_are_refused(tmp_path: Path) -> None:
@@ -261,6 +273,29 @@ def test_a_key_that_something_needs_is_not_retired(desk: Desk, monkeypatch: pyte
     assert old not in desk.ids("master")
     assert "no such key" in desk.run("retire", "master", old)[1]
     assert desk.run("verify")[0] == 0
+
+
+def test_a_key_that_a_subscription_was_made_for_stays(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "WAIT_SECONDS", 0.0)
+    (old,) = desk.ids("push")
+    desk.change("INSERT INTO users (id, name, key, password, created_at) VALUES (1, 'a', 'a', 'x', 0)")
+    desk.change(
+        "INSERT INTO push_subscriptions (session_id, user_id, mac, master_id, sealed, signer_id, created_at, pushed)"
+        " VALUES (1, 1, 'm', %s, 's', %s, 0, 0)",
+        *desk.ids("master"),
+        old,
+    )
+    asyncio.run(attest(desk, "older", ids={"master": desk.ids("master")}))  # of a version without that ring
+    assert desk.run("add", "push")[0] == 0
+    desk.change("DELETE FROM instances")
+    assert desk.run("use", "push")[0] == 0
+    desk.let_time_pass()
+    asyncio.run(attest(desk, "older", ids={"master": desk.ids("master")}))
+    code, told = desk.run("retire", "push", old)
+    assert code == 1
+    assert "1 subscriptions" in told
+    desk.change("DELETE FROM push_subscriptions")
+    assert desk.run("retire", "push", old)[0] == 0
 
 
 def test_the_keys_of_the_audit_log_stay_for_ever(desk: Desk) -> None:

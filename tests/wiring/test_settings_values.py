@@ -189,3 +189,50 @@ def test_whoever_finds_a_weakness_is_told_where_to_write(uri: str) -> None:
 def test_what_is_no_such_uri_is_refused(uri: str) -> None:
     with pytest.raises(ValueError, match=r"^must be "):
         must.contact(uri)
+
+
+@pytest.mark.parametrize("uri", ["mailto:admin@chat.example", "https://chat.example/contact"])
+def test_whom_a_push_service_can_write_to(uri: str) -> None:
+    assert must.push_contact(uri) == uri
+
+
+@pytest.mark.parametrize("text", ["tel:+1-555-0100", "admin@chat.example", "http://chat.example", "mailto:", ""])
+def test_nobody_that_a_push_service_could_write_to(text: str) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        must.push_contact(text)
+
+
+def test_push_services_of_the_operator() -> None:
+    assert must.push_hosts(("push.example", ".push.example")) == ("push.example", ".push.example")
+    assert must.push_hosts(()) == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "",
+            ".",
+            "push",
+            "Push.example",
+            "push.example:8443",
+            "https://push.example",
+            "*.push.example",
+            "a@b.example",
+        ),
+        *(
+            "127.0.0.1",
+            "[::1]",
+            "::1",
+            "2130706433",
+            "0x7f.1",
+            "localhost",
+            "printer.local",
+            "x.internal",
+            "..a.example",
+        ),
+    ],
+)
+def test_what_is_no_public_host_is_no_push_service(name: str) -> None:
+    with pytest.raises(ValueError, match="must be names of public hosts"):
+        must.push_hosts(("push.example", name))
