@@ -4,6 +4,7 @@
 import { Problem, problemOf } from "./problems.js";
 
 const PATIENCE_MS = 20_000;
+const PATIENCE_FILE_MS = 600_000;
 const COOKIE_SESSION = { "X-Recado-Session": "cookie" };
 
 /** The path of `rel="next"` in a Link header (RFC 8288), kept on this origin, or null. */
@@ -13,6 +14,9 @@ export const nextOf = (header) => {
   const { pathname, search } = new URL(found[1], "http://origin.invalid");
   return pathname.startsWith("/api/") ? pathname + search : null;
 };
+
+/* Refusals of a proof, by a session that is as good as before: a new token would not help. */
+const REFUSED_PROOFS = new Set(["wrong_password", "wrong_code", "second_factor_required"]);
 
 /** Whose token it is, or null when it cannot be read. Only compared with itself: the server checks tokens, not we. */
 export const subjectOf = (token) => {
@@ -25,13 +29,15 @@ export const subjectOf = (token) => {
 
 const inTurn = (locks, work) => (locks ? locks.request("recado-renew", work) : work());
 
-export const createApi = ({ fetch, locks = null, onEnded = () => {} }) => {
+/** `device` is what this device is to be called in the list of sessions. */
+export const createApi = ({ fetch, locks = null, device = "", onEnded = () => {} }) => {
+  const named = device && { device };
   let access = null;
   let renewing = null;
   let standing = new AbortController();
 
-  const ask = async (method, path, { body, headers = {}, signal } = {}) => {
-    const signals = [AbortSignal.timeout(PATIENCE_MS), standing.signal, ...(signal ? [signal] : [])];
+  const ask = async (method, path, { body, headers = {}, signal, file = false } = {}) => {
+    const signals = [AbortSignal.timeout(file ? PATIENCE_FILE_MS : PATIENCE_MS), standing.signal, ...(signal ? [signal] : [])];
     const abandoned = () => signals.slice(1).some((one) => one.aborted);
     let answer;
     let text;
@@ -45,6 +51,7 @@ export const createApi = ({ fetch, locks = null, onEnded = () => {} }) => {
         redirect: "error",
         signal: AbortSignal.any(signals),
       });
+      if (file && answer.ok) return { status: answer.status, said: await answer.blob(), next: null };
       text = await answer.text();
     } catch {
       throw new Problem(abandoned() ? "aborted" : "network");
@@ -92,13 +99,18 @@ export const createApi = ({ fetch, locks = null, onEnded = () => {} }) => {
     try {
       return await ask(method, path, withToken());
     } catch (problem) {
-      if (problem.status !== 401) throw problem;
+      if (problem.status !== 401 || REFUSED_PROOFS.has(problem.code)) throw problem;
       if (access === used) await renew();
       return ask(method, path, withToken());
     }
   };
 
   const query = (path, values) => `${path}?${new URLSearchParams(values)}`;
+
+  const signInBy = async (path, body) => {
+    access = null;
+    keep((await ask("POST", path, { body, headers: COOKIE_SESSION })).said);
+  };
 
   return {
     renew,
@@ -119,10 +131,14 @@ export const createApi = ({ fetch, locks = null, onEnded = () => {} }) => {
       }
     },
     register: (username, password) => ask("POST", "/api/auth/register/", { body: { username, password } }),
-    async signIn(username, password) {
-      access = null;
-      keep((await ask("POST", "/api/auth/login/", { body: { username, password }, headers: COOKIE_SESSION })).said);
-    },
+    /** Any other call, with the token and its renewal. `file`: the answer is one. */
+    call,
+    /** Any other call that needs no token. */
+    ask,
+    signIn: (username, password) => signInBy("/api/auth/login/", { username, password, ...named }),
+    secondFactor: (mfaToken, proof) => signInBy("/api/auth/login/second-factor/", { mfa_token: mfaToken, ...proof }),
+    passkey: (credential) => signInBy("/api/auth/login/passkey/", { credential, ...named }),
+    signOutEverywhere: () => call("POST", "/api/auth/logout/everywhere/", { body: {}, headers: COOKIE_SESSION }),
     signOut: () => call("POST", "/api/auth/logout/", { body: {}, headers: COOKIE_SESSION }),
     me: async () => (await call("GET", "/api/users/me/")).said,
     exists: async (username, signal) =>

@@ -1,6 +1,7 @@
 /* The beginning: joins the browser's parts to the session and draws the page. */
 import { effect } from "@preact/signals";
 import { render } from "preact";
+import { deviceOf } from "./device.js";
 import { html } from "./html.js";
 import { createSession } from "./session.js";
 import { speak, texts } from "./text.js";
@@ -45,7 +46,7 @@ const leaveNoPicture = (root) => {
 
 const begin = () => {
   const root = document.getElementById("recado");
-  speak(navigator.languages ?? [navigator.language]);
+  const wanted = navigator.languages ?? [navigator.language];
   const session = createSession({
     fetch: (...asked) => fetch(...asked),
     locks: navigator.locks ?? null,
@@ -53,6 +54,11 @@ const begin = () => {
     connect,
     watching,
     uuid,
+    device: deviceOf(navigator.userAgent),
+  });
+  effect(() => {
+    const chosen = session.page.profile.value?.language;
+    speak(chosen ? [chosen, ...wanted] : wanted);
   });
   effect(() => {
     const unread = session.page.chat.value?.state.unreadTotal.value ?? 0;

@@ -2,12 +2,13 @@
 
 import { PASSWORD_MIN } from "./names.js";
 
-/** A call that failed. `kind`: "network" (no answer came), "aborted" (nobody wants it any more), "problem" (the server said no). */
+/** A call that failed. `kind`: "network" (no answer came), "aborted" (nobody wants it any more), "problem" (the server said no),
+    "passkey" (the browser made or used none). `said` is the body of a refusal. */
 export class Problem extends Error {
-  constructor(kind, { status = 0, code = kind, detail = "", fields = [], retryAfter = null, requestId = "" } = {}) {
+  constructor(kind, { status = 0, code = kind, detail = "", fields = [], retryAfter = null, requestId = "", said = null } = {}) {
     super(`${kind} ${status} ${code}`);
     this.name = "Problem";
-    Object.assign(this, { kind, status, code, detail, fields, retryAfter, requestId });
+    Object.assign(this, { kind, status, code, detail, fields, retryAfter, requestId, said });
   }
 
   /** True when the same call may succeed later without a change. */
@@ -50,6 +51,7 @@ export const problemOf = (status, header, body) => {
     fields: Array.isArray(said.errors) ? said.errors.flatMap(fieldOf) : [],
     retryAfter,
     requestId: text(said.request_id),
+    said,
   });
 };
 

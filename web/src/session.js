@@ -3,33 +3,39 @@ import { createApi } from "./api.js";
 import { createChat } from "./chat.js";
 import { createPageState } from "./state.js";
 
+const SIGNED_IN = new Set(["chat", "enrol"]);
+
 /** `tabs` is a BroadcastChannel or null: other tabs of this browser share the cookie, so they follow. */
-export const createSession = ({ fetch, locks, tabs, connect, watching, uuid }) => {
+export const createSession = ({ fetch, locks, tabs, connect, watching, uuid, device }) => {
   const page = createPageState();
+  let parting = false; // the person is ending this session: its end is no news
 
   const leave = (phase, notice = null) => {
     page.chat.peek()?.stop();
     page.chat.value = null;
+    page.profile.value = null;
     page.notice.value = notice;
     page.phase.value = phase;
   };
 
   const end = (why) => {
-    if (page.phase.peek() !== "chat") return;
+    if (parting || !SIGNED_IN.has(page.phase.peek())) return;
     api.forget();
     leave("sign", { key: `sign.${why}` });
   };
 
-  const api = createApi({ fetch, locks, onEnded: end });
+  const api = createApi({ fetch, locks, device, onEnded: end });
 
   const enter = async (typed) => {
-    const name = await api.me().then(
-      (said) => said?.username ?? typed,
-      (problem) => {
-        if (typed) return typed;
-        throw problem;
-      },
-    );
+    let name = typed;
+    try {
+      const said = await api.me();
+      name = said?.username ?? typed;
+      page.profile.value = said;
+    } catch (problem) {
+      if (problem.code === "enrolment_required") return leave("enrol");
+      if (!typed) throw problem;
+    }
     const chat = createChat({ api, me: name, connect, watching, uuid });
     page.notice.value = null;
     page.chat.value = chat;
@@ -53,6 +59,36 @@ export const createSession = ({ fetch, locks, tabs, connect, watching, uuid }) =
     await api.signIn(username, password);
     await enter(username);
     tabs?.postMessage("signed_in");
+  };
+
+  /** The second half of a sign-in; `proof` is one of otp, recovery_code, credential. */
+  const secondFactor = async (username, mfaToken, proof) => {
+    await api.secondFactor(mfaToken, proof);
+    await enter(username);
+    tabs?.postMessage("signed_in");
+  };
+
+  const passkey = async (credential) => {
+    await api.passkey(credential);
+    await enter(null);
+    tabs?.postMessage("signed_in");
+  };
+
+  /** Makes a call that ends this session as well, and leaves when it has. A failed one leaves everything as it was. */
+  const part = async (work, noticeOf) => {
+    parting = true;
+    let answer;
+    try {
+      answer = await work();
+    } catch (problem) {
+      parting = false;
+      if (problem.code === "unauthenticated") end("ended");
+      throw problem;
+    }
+    parting = false;
+    api.forget();
+    tabs?.postMessage("signed_out");
+    leave("sign", { key: noticeOf(answer) });
   };
 
   const register = async (username, password) => {
@@ -90,5 +126,5 @@ export const createSession = ({ fetch, locks, tabs, connect, watching, uuid }) =
     if (data === "signed_in" && phase === "chat") api.renew().catch(() => {}); // notices when the person has changed
   });
 
-  return { page, api, boot, signIn, register, signOut };
+  return { page, api, boot, signIn, secondFactor, passkey, register, signOut, part };
 };

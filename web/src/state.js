@@ -2,12 +2,13 @@
 import { computed, signal } from "@preact/signals";
 import { newThread, newestFirst } from "./messages.js";
 
-/** `phase`: starting, unreachable (see `problem`), sign, chat (see `chat`), leaving. `notice`: {key, again} above the sign-in form. */
+/** `phase`: starting, unreachable (see `problem`), sign, enrol, chat (see `chat`), leaving. `notice`: {key, again} above the sign-in form. */
 export const createPageState = () => ({
   phase: signal("starting"),
   problem: signal(null),
   notice: signal(null),
   chat: signal(null),
+  profile: signal(null), // of whoever is signed in, as the server has it
 });
 
 export const createChatState = (me) => {

@@ -2,10 +2,12 @@
 import { signal } from "@preact/signals";
 import { en } from "./texts/en.js";
 import { ptBR } from "./texts/pt-BR.js";
+import { settingsEn } from "./texts/settings.en.js";
+import { settingsPtBR } from "./texts/settings.pt-BR.js";
 
 export const CATALOGUES = new Map([
-  ["en", en],
-  ["pt-BR", ptBR],
+  ["en", { ...en, ...settingsEn }],
+  ["pt-BR", { ...ptBR, ...settingsPtBR }],
 ]);
 
 /** The best catalogue for the languages wanted, in their order: the same tag, else the same language, else English. */

@@ -38,6 +38,9 @@ export const dayName = (language, at, now) => {
 
 export const fullTime = (language, at) => format(language, "full", { dateStyle: "full", timeStyle: "short" }).format(at);
 
+/** Day and time, for lists of what happened. */
+export const dateTime = (language, at) => format(language, "stamp", { dateStyle: "medium", timeStyle: "short" }).format(at);
+
 const RUN_MS = 5 * 60_000;
 
 /** Marks where a day begins and where a run of one person's messages begins. */

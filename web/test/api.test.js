@@ -93,3 +93,13 @@ test("cookie calls carry the header that another site's form cannot send", async
     assert.equal(credentials, "same-origin");
   }
 });
+
+test("a refused proof is told at once: the session is as good as before", async () => {
+  for (const code of ["wrong_password", "wrong_code", "second_factor_required"]) {
+    const { api, asked, ended } = scene([answer(200, { access: token("ana") }), answer(401, { code, factors: ["otp"] })]);
+    await api.signIn("ana", "secret secret");
+    await assert.rejects(api.call("POST", "/api/auth/step-up/", { body: {} }), { code, said: { code, factors: ["otp"] } });
+    assert.equal(asked.length, 2);
+    assert.deepEqual(ended, []);
+  }
+});

@@ -109,7 +109,6 @@ export const en = Object.freeze({
   "error.invalid": "Please check what you typed.",
   "error.unauthenticated": "Please sign in again.",
   "error.wrong_credentials": "This username and password do not fit together.",
-  "error.second_factor_required": "This account needs a second step that this page does not offer yet.",
   "error.forbidden": "This is not allowed.",
   "error.not_found": "Not found.",
   "error.no_recipient": "There is nobody of this name.",

@@ -109,7 +109,6 @@ export const ptBR = Object.freeze({
   "error.invalid": "Confira o que você digitou.",
   "error.unauthenticated": "Entre de novo.",
   "error.wrong_credentials": "Este nome de usuário e esta senha não combinam.",
-  "error.second_factor_required": "Esta conta pede uma segunda etapa que esta página ainda não oferece.",
   "error.forbidden": "Isto não é permitido.",
   "error.not_found": "Não encontrado.",
   "error.no_recipient": "Não há ninguém com este nome.",

@@ -1,12 +1,13 @@
 /* The two panes: the list of conversations and the open one. On a phone one of them is seen, and the browser's Back goes between them. */
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { texts } from "../text.js";
 import { Announcer } from "./announcer.js";
 import { Banner, ConnectionSign } from "./banner.js";
 import { Conversations } from "./conversations.js";
-import { Leave, Mark } from "./icons.js";
+import { Leave, Mark, Sliders } from "./icons.js";
 import { NewConversation } from "./new-conversation.js";
+import { Settings } from "./settings/settings.js";
 import { NoThread, Thread } from "./thread.js";
 
 /* The browser's history knows only that a conversation is open, not which: names would outlive the sign-out there. */
@@ -44,7 +45,7 @@ const useReturn = (opened, home) => {
   return (event) => (origin.current = event.target);
 };
 
-const Person = ({ session, chat }) => {
+const Person = ({ session, chat, onSettings }) => {
   const t = texts.value;
   return html`<header class="side-head">
     <${Mark} size=${32} />
@@ -52,6 +53,7 @@ const Person = ({ session, chat }) => {
       <bdi data-testid="me">${chat.state.me}</bdi>
       <${ConnectionSign} state=${chat.state} />
     </div>
+    <button class="button button-round button-quiet" data-testid="settings-open" aria-haspopup="dialog" aria-label=${t("settings.open")} onClick=${onSettings}><${Sliders} /></button>
     <button class="button button-quiet" data-testid="sign-out" onClick=${session.signOut}><${Leave} /><span>${t("sign.out")}</span></button>
   </header>`;
 };
@@ -61,6 +63,7 @@ export const Chat = ({ session, chat }) => {
   const { state } = chat;
   const opened = state.opened.value;
   const thread = opened ? state.threads.get(opened) : null;
+  const [settings, setSettings] = useState(false);
   const heading = useRef(null);
   const pane = useRef(null);
   const back = useHistory(chat, opened);
@@ -76,7 +79,7 @@ export const Chat = ({ session, chat }) => {
     <main class="panes">
       <h1 class="unseen">${t("app.name")}</h1>
       <section class="side" aria-labelledby="list-heading" onFocusIn=${remember}>
-        <${Person} session=${session} chat=${chat} />
+        <${Person} session=${session} chat=${chat} onSettings=${() => setSettings(true)} />
         <${NewConversation} session=${session} chat=${chat} />
         <h2 id="list-heading" ref=${heading} tabindex="-1">${t("list.heading")}</h2>
         <${Conversations} chat=${chat} />
@@ -86,5 +89,6 @@ export const Chat = ({ session, chat }) => {
       </section>
     </main>
     <${Announcer} state=${state} />
+    ${settings && html`<${Settings} session=${session} me=${state.me} onClose=${() => setSettings(false)} />`}
   </div>`;
 };

@@ -11,6 +11,8 @@ export const Leave = icon(html`<path d="M14 4H6v16h8M10 12h10M16.5 8.5 20 12l-3.
 export const Retry = icon(html`<path d="M19 12a7 7 0 1 1-2-5M19 3v5h-5" />`);
 export const Tick = icon(html`<path d="M5 12.5l4.5 4.5L19 7.5" />`);
 export const Cross = icon(html`<path d="M6.5 6.5l11 11M17.5 6.5l-11 11" />`);
+export const Sliders = icon(html`<path d="M4 8h7M17 8h3M4 16h3M13 16h7" /><circle cx="14" cy="8" r="2.5" /><circle cx="10" cy="16" r="2.5" />`);
+export const Key = icon(html`<circle cx="8" cy="15" r="4" /><path d="M11 12l8-8M16 7l3 3" />`);
 
 /* The sign of Recado: a slip of paper with a folded corner and two lines of writing. */
 export const Mark = ({ size = 36 }) =>

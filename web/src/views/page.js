@@ -4,6 +4,7 @@ import { html } from "../html.js";
 import { problemText } from "../problems.js";
 import { texts } from "../text.js";
 import { Chat } from "./chat.js";
+import { Enrol } from "./settings/enrol.js";
 import { Mark } from "./icons.js";
 import { Sign } from "./sign.js";
 
@@ -32,6 +33,7 @@ const Unreachable = ({ session }) => {
 export const Page = ({ session }) => {
   const { phase, chat } = session.page;
   if (phase.value === "chat") return html`<${Chat} key="chat" session=${session} chat=${chat.value} />`;
+  if (phase.value === "enrol") return html`<${Enrol} key="enrol" session=${session} />`;
   if (phase.value === "sign") return html`<${Sign} key="sign" session=${session} />`;
   if (phase.value === "unreachable") return html`<${Unreachable} key="unreachable" session=${session} />`;
   return html`<${Waiting} key=${phase.value} word=${phase.value === "leaving" ? "sign.out_busy" : "app.starting"} />`;

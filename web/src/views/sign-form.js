@@ -27,7 +27,7 @@ const refusal = (t, problem, registering) => {
   if (registering && problem.status === 409) fields.set("username", { field: "username", code: "taken" });
   if (fields.size > 0) return { fields, text: "" };
   if (registering && problem.status === 403) return { fields, text: t("sign.closed") };
-  const wrong = !registering && problem.status === 401 && problem.code !== "second_factor_required";
+  const wrong = !registering && problem.status === 401;
   return { fields, text: wrong ? t("error.wrong_credentials") : problemText(t, problem) };
 };
 
@@ -44,7 +44,8 @@ const ShowPassword = ({ shown, onToggle }) => {
   </button>`;
 };
 
-export const SignForm = ({ session, registering }) => {
+/** `onSecond` is given what a sign-in with a second step goes on with. */
+export const SignForm = ({ session, registering, onSecond }) => {
   const t = texts.value;
   const form = useRef(null);
   const [busy, setBusy] = useState(false);
@@ -78,6 +79,8 @@ export const SignForm = ({ session, registering }) => {
       const entered = await session[registering ? "register" : "signIn"](values.username, values.password);
       if (entered === false) setBusy(false);
     } catch (problem) {
+      const token = problem.code === "second_factor_required" && problem.said?.mfa_token;
+      if (token) return onSecond({ username: values.username, token, factors: [].concat(problem.said.factors ?? []) });
       refuse(refusal(t, problem, registering));
     }
   };

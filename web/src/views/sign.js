@@ -1,9 +1,12 @@
 /* Before the chat: sign in or create an account, on two tabs. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
+import { canPasskeys, passkeyForSignIn } from "../passkeys.js";
+import { problemText } from "../problems.js";
 import { texts } from "../text.js";
-import { Mark } from "./icons.js";
+import { Key, Mark } from "./icons.js";
 import { SignForm } from "./sign-form.js";
+import { SecondStep } from "./sign-second.js";
 
 const WAYS = ["in", "up"];
 
@@ -43,14 +46,45 @@ const Tabs = ({ way, onChoose }) => {
   </div>`;
 };
 
+/* Signs in without a name or a password, whoever has a passkey here. */
+const ByPasskey = ({ session }) => {
+  const t = texts.value;
+  const [busy, setBusy] = useState(false);
+  const [wrong, setWrong] = useState("");
+  const enter = async () => {
+    if (busy) return;
+    setBusy(true);
+    setWrong("");
+    try {
+      await session.passkey(await passkeyForSignIn(session.api));
+    } catch (problem) {
+      setWrong(problem.status === 401 ? t("error.passkey_refused") : problemText(t, problem));
+      setBusy(false);
+    }
+  };
+  return html`<div class="sign-passkey">
+    <p class="sign-or"><span>${t("sign.or")}</span></p>
+    <button type="button" class="button" data-testid="sign-passkey" aria-disabled=${busy ? "true" : "false"} onClick=${enter}>
+      <${Key} />${t("sign.passkey")}
+    </button>
+    <p role="alert" class=${wrong ? "notice notice-bad" : "unseen"} data-testid="passkey-error">${wrong}</p>
+  </div>`;
+};
+
 export const Sign = ({ session }) => {
   const t = texts.value;
   const [way, setWay] = useState("in");
+  const [second, setSecond] = useState(null);
   const heading = useRef(null);
   useEffect(() => {
+    if (second) return; // it takes the focus itself
     const start = matchMedia("(pointer: fine)").matches ? document.getElementById("username") : heading.current;
     start.focus();
-  }, []);
+  }, [second]);
+  const over = (key) => {
+    setSecond(null);
+    session.page.notice.value = key && { key };
+  };
   return html`<main class="sign" data-testid="sign-view">
     <div class="sign-card">
       <header class="brand">
@@ -62,11 +96,14 @@ export const Sign = ({ session }) => {
       </header>
       ${!isSecureContext && html`<p class="notice notice-bad">${t("app.insecure")}</p>`}
       <${Notice} notice=${session.page.notice.value} onAgain=${session.signOut} />
-      <${Tabs} way=${way} onChoose=${setWay} />
-      <section id="sign-panel" role="tabpanel" aria-labelledby=${`tab-${way}`}>
-        <h2 ref=${heading} tabindex="-1">${t(`sign.${way}_heading`)}</h2>
-        <${SignForm} session=${session} registering=${way === "up"} />
-      </section>
+      ${second
+        ? html`<${SecondStep} key=${second.token} session=${session} step=${second} onOver=${over} />`
+        : html`<${Tabs} way=${way} onChoose=${setWay} />
+            <section id="sign-panel" role="tabpanel" aria-labelledby=${`tab-${way}`}>
+              <h2 ref=${heading} tabindex="-1">${t(`sign.${way}_heading`)}</h2>
+              <${SignForm} session=${session} registering=${way === "up"} onSecond=${setSecond} />
+              ${way === "in" && canPasskeys() && html`<${ByPasskey} session=${session} />`}
+            </section>`}
     </div>
   </main>`;
 };

@@ -1,0 +1,72 @@
+/* How a person stands here: their display name, their language, and what they tell of themselves. */
+import { useRef } from "preact/hooks";
+import { html } from "../../html.js";
+import { CATALOGUES, texts } from "../../text.js";
+import { Field } from "../field.js";
+import { Loaded, Outcome, useFaultFocus, useLoad, useTask } from "./parts.js";
+
+const SWITCHES = ["receipts", "presence"];
+
+const Switch = ({ name, on, onChange }) => {
+  const t = texts.value;
+  return html`<div class="switch">
+    <input type="checkbox" role="switch" id=${`switch-${name}`} data-testid=${`switch-${name}`} checked=${on} aria-describedby=${`switch-${name}-hint`} onChange=${onChange} />
+    <label for=${`switch-${name}`}>${t(`profile.${name}`)}</label>
+    <p class="field-hint" id=${`switch-${name}-hint`}>${t(`profile.${name}_hint`)}</p>
+  </div>`;
+};
+
+const Language = ({ language, onChange }) => {
+  const t = texts.value;
+  const known = [...CATALOGUES.keys()];
+  return html`<div class="field">
+    <label for="language">${t("profile.language")}</label>
+    <select id="language" data-testid="language" value=${language ?? ""} onChange=${onChange}>
+      <option value="">${t("profile.language_browser")}</option>
+      ${known.map((tag) => html`<option key=${tag} value=${tag} lang=${tag}>${t(`language.${tag}`)}</option>`)}
+      ${language && !known.includes(language) && html`<option value=${language}>${language}</option>`}
+    </select>
+  </div>`;
+};
+
+export const Profile = ({ settings, me }) => {
+  const t = texts.value;
+  const loaded = useLoad(settings.profile);
+  const task = useTask();
+  const form = useRef(null);
+  useFaultFocus(task, form);
+  const save = (fields) => task.run(() => settings.change(fields), { done: "", fields: { display_name: "display-name" } });
+  const saved = () => task.tell({ done: texts.peek()("settings.saved") });
+  const submit = async (event) => {
+    event.preventDefault();
+    const typed = form.current.elements.namedItem("display-name").value.trim();
+    if (await save({ display_name: typed || null })) saved();
+  };
+  /* What is drawn is what is stored: a choice that was refused goes back by itself. */
+  const choose = (field, valueOf) => async (event) => {
+    if (await save({ [field]: valueOf(event.currentTarget) })) saved();
+  };
+  return html`<${Loaded} from=${loaded}>${() => {
+    const profile = settings.page.profile.value ?? loaded.value;
+    return html`<form ref=${form} class="stack" novalidate onSubmit=${submit}>
+        <p class="settings-note">${t("profile.username", { name: me ?? profile.username })}</p>
+        <${Outcome} task=${task} />
+        <${Field} label=${t("profile.name")} name="display-name" defaultValue=${profile.display_name ?? ""} hint=${t("profile.name_hint")} error=${task.wrong("display-name")} autocomplete="name" dir="auto" />
+        <button class="button" data-testid="save-name" aria-disabled=${task.busy ? "true" : "false"}>${t("settings.save")}</button>
+      </form>
+      <div class="stack">
+        <${Language}
+          language=${profile.language}
+          onChange=${choose("language", ({ value }) => value || null)}
+        />
+        ${SWITCHES.map(
+          (name) => html`<${Switch}
+            key=${name}
+            name=${name}
+            on=${profile[name] === true}
+            onChange=${choose(name, ({ checked }) => checked)}
+          />`,
+        )}
+      </div>`;
+  }}<//>`;
+};
