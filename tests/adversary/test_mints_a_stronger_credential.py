@@ -58,6 +58,8 @@ EVERYDAY = {
     "DELETE /api/conversations/{username}/",  # one's own side of it, as each of its messages
     "PUT /api/blocks/{username}/",
     "DELETE /api/blocks/{username}/",
+    "PUT /api/mutes/{username}/",
+    "DELETE /api/mutes/{username}/",
     "POST /api/push/subscriptions/",  # where this session is told that something has come
     "DELETE /api/push/subscriptions/",
     "DELETE /api/push/subscriptions/{session_id}/",

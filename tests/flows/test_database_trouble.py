@@ -209,6 +209,8 @@ async def test_postgresql_crashes_under_load_and_every_try_is_answered_once(
                 if patience is not None:
                     monkeypatch.setattr("models.writer.RETRY_SECONDS", patience)
                 await asyncio.to_thread(own_postgres.kill, signal.SIGQUIT)  # "immediate": as a crash
+                while patience is not None and not any(sender.refused for sender in senders):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
                 await asyncio.to_thread(own_postgres.start)
             await asyncio.gather(*(sender.sends_more(5) for sender in senders))
             for each in (caller, *senders):

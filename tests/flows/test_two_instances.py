@@ -22,6 +22,7 @@ from uuid import uuid4
 import pytest
 import redis
 
+from crypto.keyring import PURPOSES
 from tests.instances import ROOT, Instance
 from tests.servers import RedisServer
 from tests.talk import Talk, talking
@@ -346,7 +347,7 @@ def test_an_instance_with_other_secrets_does_not_start(
     assert ran.returncode == 78
     told = [line for line in ran.stderr.splitlines() if line.startswith("recado: secrets: ")]
     # Without any, one line names them all; a stranger's are named one by one.
-    assert len(told) == (6 if secrets_of == "another server" else 1)
+    assert len(told) == (len(PURPOSES) if secrets_of == "another server" else 1)
     assert "master" in told[0]
     assert "Traceback" not in ran.stderr
     assert replicas[0].call("GET", "/readyz").status == 200
