@@ -139,7 +139,11 @@ class Database:
     def _once(self, work: Callable[[Engine], T]) -> T:
         self._connect()
         try:
-            return work(self.engine)
+            result = work(self.engine)
+            if isinstance(result, sqlite3.Cursor):
+                # Another thread may free it, and would wait for a lock of this one's connection, which may wait for it.
+                result.close()
+            return result
         except (peewee.DatabaseError, peewee.InterfaceError) as error:
             state = sql_state(error)
             if isinstance(error, FAULTS_OF_A_STATEMENT) and state not in FAULTS_OF_THE_PLACE:
@@ -264,7 +268,10 @@ def fetch(engine: Engine, text: str, params: Sequence[Any] = ()) -> list[Row]:
 
 def execute(engine: Engine, text: str, params: Sequence[Any] = ()) -> int:
     """Run one constant statement, written with `%s` marks, and return how many rows it changed."""
-    return int(engine.execute_sql(text.replace("%s", engine.param), params).rowcount)
+    cursor = engine.execute_sql(text.replace("%s", engine.param), params)
+    count = int(cursor.rowcount)
+    cursor.close()  # here, and not by the collector of garbage on whatever thread: see `Database._once`
+    return count
 
 
 def rows_of_marks(rows: int, columns: int) -> str:

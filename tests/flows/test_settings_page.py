@@ -568,6 +568,7 @@ def test_nobody_is_shut_out_of_the_settings(arrive: Arrive, instance: Instance, 
         alice.page.evaluate(axe)
         assert alice.page.evaluate(AXE, AXE_TAGS) == [], where
 
+    expect(alice.at("submit")).to_be_visible()
     is_open_to_all("sign-in")
     alice.fill("alice")
     expect(alice.at("code")).to_be_visible()
