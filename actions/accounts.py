@@ -7,7 +7,7 @@ import models.erasure
 import models.users
 from actions import credentials, factors, guessing, second_factor, sessions
 from actions.app import App, Origin, new_id
-from actions.errors import Conflict, Fault, Forbidden, Invalid, Unauthenticated
+from actions.errors import Conflict, Fault, Forbidden, Invalid, NotFound, Unauthenticated
 from actions.names import BadName, Name, parse_name
 from actions.sessions import Tokens
 from crypto import tokens, tombstones
@@ -86,6 +86,14 @@ async def person(app: App, username: str) -> User | None:
         found = await models.users.by_key(app.db, name.key)
         if found is not None:
             app.people.put(name.key, found)
+    return found
+
+
+async def known(app: App, username: str) -> User:
+    """The same, of whom there must be one; else `NotFound`."""
+    found = await person(app, username)
+    if found is None:
+        raise NotFound("There is no such person.")
     return found
 
 

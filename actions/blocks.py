@@ -3,15 +3,13 @@
 import models.blocks
 from actions import accounts, limits, presence
 from actions.app import App, Caller
-from actions.errors import Invalid, NotFound
+from actions.errors import Invalid
 
 
 async def add(app: App, caller: Caller, username: str) -> None:
     """Block a person; again changes nothing."""
     await limits.spend(app, limits.READ, caller.user_id)
-    other = await accounts.person(app, username)
-    if other is None:
-        raise NotFound("There is no such person.")
+    other = await accounts.known(app, username)
     if other.id == caller.user_id:
         raise Invalid.field("username", "invalid", "Nobody can block themselves.")
     saw = await presence.may_see(app, caller.user_id, other.id)
@@ -22,9 +20,7 @@ async def add(app: App, caller: Caller, username: str) -> None:
 async def remove(app: App, caller: Caller, username: str) -> None:
     """Take a block back; where there is none, nothing changes."""
     await limits.spend(app, limits.READ, caller.user_id)
-    other = await accounts.person(app, username)
-    if other is None:
-        raise NotFound("There is no such person.")
+    other = await accounts.known(app, username)
     if await models.blocks.remove(app.db, caller.user_id, other.id):
         presence.meet(app, caller.user_id, other.id)
 

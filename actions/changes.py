@@ -17,7 +17,7 @@ MOST_TRIES = 5
 
 
 async def edit(app: App, caller: Caller, message_id: int, content: str) -> Message:
-    """Replace the text of the caller's own message, on every device of both people.
+    """Replace the text of the caller's own message, on every device of both people; it quotes what it quoted.
 
     `NotFound` when it is gone, or was never theirs; `Invalid` for a text that cannot be sent.
     """
@@ -59,7 +59,7 @@ async def _own(app: App, caller: Caller, message_id: int) -> StoredMessage:
 async def _sealed(app: App, stored: StoredMessage, content: str) -> Sealed:
     key = await conversation_keys.current(app, conversation_keys.people_of(stored))
     place = Place(stored.conversation_id, stored.sender_id, stored.client_id, stored.sent_at, stored.revision + 1)
-    return at_rest.seal(key, place, content)
+    return at_rest.seal(key, place, content, await presentation.reply_of(app, stored))
 
 
 async def _shown(app: App, caller: Caller, stored: StoredMessage, sealed: Sealed, now: int) -> Message:

@@ -48,9 +48,7 @@ async def delete_conversation(app: App, caller: Caller, username: str) -> bool:
     instance. `NotFound` when there is no such person, or no conversation with them.
     """
     await limits.spend(app, limits.ERASE, caller.user_id)
-    other = await accounts.person(app, username)
-    if other is None:
-        raise NotFound("There is no such person.")
+    other = await accounts.known(app, username)
     pair = conversation_keys.pair_of(caller.user_id, other.id)
     conversation_id = await models.conversations.id_of_pair(app.db, pair)
     if conversation_id is None:
@@ -209,10 +207,10 @@ def _resealed(
             continue
         place = Place(face.conversation_id, face.sender_id, face.client_id, face.sent_at, face.revision)
         try:
-            text = opener.open(place, Sealed(alg=face.alg, key_generation=face.key_generation, body=face.body))
+            opened = opener.open(place, Sealed(alg=face.alg, key_generation=face.key_generation, body=face.body))
         except Tampered:
             continue
-        sealed = at_rest.seal(key, place, text)
+        sealed = at_rest.seal(key, place, opened.text, opened.reply_to)
         kept = own[face.id] != face.body
         yield Resealed(face.id, face.revision, face.body, sealed.alg, sealed.key_generation, sealed.body, kept)
 

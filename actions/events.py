@@ -11,13 +11,14 @@ from msgspec import structs
 
 import models.facts
 import models.timelines
+import models.timers
 import models.told
 from actions import presentation
 from actions.app import App
 from models.messages import StoredMessage
 from models.timelines import Entry, Kind
 from models.told import Told
-from realtime.events import Deleted, Edited, Event, Expired, Message, MessageSent, Receipt, Unknown
+from realtime.events import Deleted, Edited, Event, Expired, Message, MessageSent, Receipt, Timer, Unknown
 
 Placed = tuple[int, Event]
 # By number: a newer version may have written others.
@@ -75,7 +76,7 @@ def is_forgotten(position: int, head: int, page: Sequence[Placed]) -> bool:
 
 
 def tell(app: App, entries: Sequence[Entry], pair: tuple[int, int], names: dict[int, str]) -> None:
-    """Publish what has been committed about a message that is gone, or a receipt."""
+    """Publish what has been committed about a message that is gone, a receipt, or a timer."""
     for entry in entries:
         peer = names.get(_other(pair, entry.user_id), "")
         app.bus.publish([(entry.user_id, entry.position)], _plain_event(entry, peer, names.get(entry.actor_id, "")))
@@ -107,6 +108,8 @@ def _plain_event(entry: Entry, peer: str, by: str) -> Event:
         return Expired(entry.message_id, peer)
     if entry.kind in RECEIPTS:
         return Receipt(RECEIPTS[entry.kind], by, peer, entry.message_id)
+    if entry.kind == Kind.TIMER:
+        return Timer(peer, by, models.timers.seconds_of(entry))
     return Unknown()
 
 

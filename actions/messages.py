@@ -41,6 +41,7 @@ class Outgoing:
     content: str
     client_id: UUID | None = None
     ttl_seconds: int | None = None
+    reply_to: int | None = None  # the id of the message that this one quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +85,14 @@ async def submit(app: App, caller: Caller, wanted: Outgoing, answer: Answering |
     Raises, or the future does: `Invalid`, `NotFound` (no such recipient), `Conflict` (the `client_id` with another
     body), `TooMany`, `TryLater` (nothing is known to be stored: send it again with the same `client_id`).
     """
-    _check(app, wanted)
+    check_content(app, wanted.content)
+    check_ttl(app, wanted.ttl_seconds)
     await limits.spend(app, limits.SEND, caller.user_id)
     recipient = await accounts.person(app, wanted.recipient)
     if recipient is None:
         raise NotFound("There is no such recipient.")
+    if wanted.reply_to is not None:
+        await _check_reply(app, caller, recipient, wanted, wanted.reply_to)
     key = await conversation_keys.current(app, conversation_keys.pair_of(caller.user_id, recipient.id))
     accepted = _Accepted(app, caller, recipient, wanted, _draft(app, caller, recipient, key, wanted), answer)
     try:
@@ -108,11 +112,23 @@ def check_content(app: App, content: str) -> None:
         raise Invalid.field("content", "too_long", f"A message has at most {app.policy.max_length} characters.")
 
 
-def _check(app: App, wanted: Outgoing) -> None:
-    check_content(app, wanted.content)
-    ttl = wanted.ttl_seconds
-    if ttl is not None and not 1 <= ttl <= app.policy.max_ttl_seconds:
+def check_ttl(app: App, seconds: int | None) -> None:
+    """`Invalid` for a time that no message can last."""
+    if seconds is not None and not 1 <= seconds <= app.policy.max_ttl_seconds:
         raise Invalid.field("ttl_seconds", "out_of_range", f"Between 1 and {app.policy.max_ttl_seconds} seconds.")
+
+
+async def _check_reply(app: App, caller: Caller, recipient: User, wanted: Outgoing, reply_to: int) -> None:
+    """`Invalid` unless the message that is quoted is one of these two people's, and there for the caller.
+
+    One that is hidden from them, that has ended, or that is other people's looks like one that does not exist.
+    """
+    if await models.messages.is_between(app.db, caller.user_id, recipient.id, reply_to, app.clock()):
+        return
+    # Sent again after a lost answer, when what it quotes has gone meanwhile: the first result is found.
+    client_id = wanted.client_id
+    if client_id is None or not await models.messages.is_known(app.db, caller.user_id, client_id.bytes):
+        raise Invalid.field("reply_to", "not_found", "There is no such message in this conversation.")
 
 
 def _draft(app: App, caller: Caller, recipient: User, key: ConversationKey, wanted: Outgoing) -> Draft:
@@ -127,7 +143,7 @@ def _draft(app: App, caller: Caller, recipient: User, key: ConversationKey, want
         client_made=wanted.client_id is not None,
         sent_at=now,
         expires_at=None if wanted.ttl_seconds is None else now + wanted.ttl_seconds * 1000,
-        sealed=at_rest.seal(key, place, wanted.content),
+        sealed=at_rest.seal(key, place, wanted.content, wanted.reply_to),
     )
 
 
@@ -162,6 +178,7 @@ def _shown(accepted: _Accepted, message_id: int) -> Message:
         timestamp=when(draft.sent_at),
         client_id=str(accepted.wanted.client_id) if draft.client_made else None,
         expires_at=when_known(draft.expires_at),
+        reply_to=accepted.wanted.reply_to,
     )
 
 
@@ -176,10 +193,12 @@ async def _repeat(accepted: _Accepted, first: StoredMessage) -> Sent:
 
 
 def _is_same(accepted: _Accepted, first: StoredMessage, shown: Message) -> bool:
+    wanted = accepted.wanted
     ttl = None if first.expires_at is None else (first.expires_at - first.sent_at) // 1000
     # What was edited since, deleted or destroyed cannot be compared: the id, the people and the time must do.
-    same_text = first.body is None or first.revision > 0 or shown.content == accepted.wanted.content
-    return same_text and first.recipient_id == accepted.recipient.id and ttl == accepted.wanted.ttl_seconds
+    comparable = first.body is not None and first.revision == 0
+    same = not comparable or (shown.content, shown.reply_to) == (wanted.content, wanted.reply_to)
+    return same and first.recipient_id == accepted.recipient.id and ttl == wanted.ttl_seconds
 
 
 def _failure(done: asyncio.Future[Stored] | asyncio.Future[Sent]) -> Exception | None:
@@ -228,9 +247,7 @@ async def list_own(
     if peer is None:
         found = await models.shown.of_user(app.db, caller.user_id, page, app.clock())
         return await presentation.show(app, caller.user_id, found)
-    other = await accounts.person(app, peer)
-    if other is None:
-        raise NotFound("There is no such person.")
+    other = await accounts.known(app, peer)
     pair = conversation_keys.pair_of(caller.user_id, other.id)
     conversation_id = await models.conversations.id_of_pair(app.db, pair)
     if conversation_id is None:

@@ -12,7 +12,6 @@ from typing import TypeVar
 import models.presence
 from actions import accounts, limits
 from actions.app import App, Caller
-from actions.errors import NotFound
 from actions.times import date_of, day_of
 from models.presence import Circle, Meeting
 from realtime.connection import Connection
@@ -33,9 +32,7 @@ MOST_WAITING = 1000
 
 async def typing(app: App, caller: Caller, peer: str) -> None:
     """Tell `peer` that the caller types to them; too often, or to somebody who may not see it: nothing."""
-    other = await accounts.person(app, peer)
-    if other is None:
-        raise NotFound("There is no such person.")
+    other = await accounts.known(app, peer)
     if app.to_tell.strained or not await limits.has_room(app, limits.TYPING, f"{caller.user_id} {other.id}"):
         return
     if await may_see(app, caller.user_id, other.id):

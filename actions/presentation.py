@@ -8,7 +8,7 @@ import models.shown
 from actions import audit, conversation_keys
 from actions.app import App
 from actions.times import when, when_known
-from crypto.at_rest import Opener, Place, Sealed
+from crypto.at_rest import Opened, Opener, Place, Sealed
 from crypto.errors import Tampered
 from models.messages import StoredMessage
 from models.shown import Shown
@@ -16,6 +16,8 @@ from realtime.events import Message
 
 log = logging.getLogger("recado.messages")
 
+# What is left of a message whose text has been destroyed.
+NOTHING = Opened("")
 # Shown in the place of a message whose row was changed behind our back.
 UNREADABLE = "\N{WARNING SIGN} This message was damaged and cannot be shown."
 
@@ -41,6 +43,14 @@ async def show(app: App, reader_id: int, found: Sequence[Shown]) -> list[Message
     return [_show(shown, content) for shown, content in opened]
 
 
+async def reply_of(app: App, stored: StoredMessage) -> int | None:
+    """The id of the message that this one quotes; None when it quotes none, or cannot be opened."""
+    keys = await conversation_keys.of_messages(app, [stored])
+    key = keys.get(conversation_keys.name_of(stored))
+    opened = _open(stored, None if key is None else Opener(key))
+    return None if opened is None else opened.reply_to
+
+
 def _as_seen_by(reader_id: int, shown: Shown) -> Shown:
     message = shown.message
     if not _is_told(message, reader_id):
@@ -64,16 +74,17 @@ def _is_told(message: StoredMessage, reader_id: int) -> bool:
     return message.sender_id == reader_id and message.recipient_id not in (None, reader_id)
 
 
-def _show(shown: Shown, content: str | None) -> Message:
+def _show(shown: Shown, opened: Opened | None) -> Message:
     message = shown.message
     try:
         return Message(
             id=message.id,
             sender=shown.sender,
             recipient=shown.recipient,
-            content=UNREADABLE if content is None else content,
+            content=UNREADABLE if opened is None else opened.text,
             timestamp=when(message.sent_at),
             client_id=str(UUID(bytes=message.client_id)) if message.client_made else None,
+            reply_to=None if opened is None else opened.reply_to,
             expires_at=when_known(message.expires_at),
             edited_at=when_known(message.edited_at),
             delivered_at=when_known(shown.delivered_at),
@@ -84,10 +95,10 @@ def _show(shown: Shown, content: str | None) -> Message:
         return Message(message.id, shown.sender, shown.recipient, UNREADABLE, when(0))
 
 
-def _open(message: StoredMessage, opener: Opener | None) -> str | None:
-    """The text, an empty one when it has been destroyed, None when it cannot be opened."""
+def _open(message: StoredMessage, opener: Opener | None) -> Opened | None:
+    """What was sealed, an empty text when it has been destroyed, None when it cannot be opened."""
     if message.body is None:
-        return ""
+        return NOTHING
     place = Place(message.conversation_id, message.sender_id, message.client_id, message.sent_at, message.revision)
     sealed = Sealed(alg=message.alg, key_generation=message.key_generation, body=message.body)
     try:

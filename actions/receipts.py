@@ -56,9 +56,7 @@ async def _acknowledge_later(app: App, session_id: int) -> None:
 async def read(app: App, caller: Caller, *, peer: str, up_to: int) -> None:
     """The caller has read what `peer` sent, up to this message id; what was never sent to them does not count."""
     await limits.spend(app, limits.READ, caller.user_id)
-    other = await accounts.person(app, peer)
-    if other is None:
-        raise NotFound("There is no such person.")
+    other = await accounts.known(app, peer)
     pair = conversation_keys.pair_of(caller.user_id, other.id)
     conversation_id = await models.conversations.id_of_pair(app.db, pair)
     if conversation_id is None:

@@ -1,10 +1,10 @@
 """Text at rest: a Fernet key for each conversation, wrapped by the master ring, and messages sealed with it.
 
 Invariants: the plaintext begins with the canonical identity of its row, so that a swapped or copied row does
-not open; the wrapped key begins with its conversation, generation and members, so that it opens for nobody
-else. A key is chosen by its stored id or generation, never by trial. Fernet's clear timestamp says no more
-than the row's own time, or nothing. (Fernet is AES-128-CBC with HMAC-SHA-256; `alg` names it, so that another
-can follow.)
+not open, and its first byte tells whether the id of a quoted message stands before the text; the wrapped key
+begins with its conversation, generation and members, so that it opens for nobody else. A key is chosen by its
+stored id or generation, never by trial. Fernet's clear timestamp says no more than the row's own time, or
+nothing. (Fernet is AES-128-CBC with HMAC-SHA-256; `alg` names it, so that another can follow.)
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -23,6 +23,14 @@ FERNET = 1
 
 # Fernet writes a time in clear; what has no time of its own gets this one.
 _NO_TIME = 0
+
+# The first byte of a plaintext is the version of its context. What quotes no message is sealed as it was before there
+# were replies, and older releases read it; in a reply the id of the quoted message stands between context and text.
+_ALONE = 1
+_REPLY = 2
+_BEGIN_OF_REPLY = bytes((_REPLY,))
+_ID_BYTES = 8
+_LARGEST_ID = 2**53 - 1
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -44,6 +52,13 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     alg: int = FERNET
     key_generation: int
     body: bytes
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """What was sealed: a text, and the id of the message that it quotes, if it quotes one."""
+
+    text: str
+    reply_to: int | None = None
 
 
 class WrappedKey(msgspec.Struct, frozen=True):
@@ -102,14 +117,21 @@ def rewrap(master: Ring, parties: Parties, wrapped: WrappedKey) -> WrappedKey:
     return _wrap(master, parties, wrapped.generation, encoded)
 
 
-def seal(key: ConversationKey, place: Place, text: str) -> Sealed:
-    """Seal a text for one row. ValueError for a lone surrogate, or for a place in another conversation."""
+def seal(key: ConversationKey, place: Place, text: str, reply_to: int | None = None) -> Sealed:
+    """Seal a text for one row, with the id of the message that it quotes, if it quotes one.
+
+    ValueError for a lone surrogate, for a place in another conversation, or for what is no id.
+    """
     if place.conversation_id != key.conversation_id:
         raise ValueError("this key belongs to another conversation")
     content = _utf8(text)
     if content is None:
         raise ValueError("the text holds a lone surrogate")
-    body = key.fernet.encrypt_at_time(_message_context(place) + content, place.sent_at // 1000)
+    if reply_to is None:
+        plain = _message_context(place, _ALONE) + content
+    else:
+        plain = _message_context(place, _REPLY) + _id_bytes(reply_to) + content
+    body = key.fernet.encrypt_at_time(plain, place.sent_at // 1000)
     return Sealed(key_generation=key.generation, body=body)
 
 
@@ -122,18 +144,23 @@ class Opener:
         self._generation = key.generation
         self._opening = Opening(key.secret)
 
-    def open(self, place: Place, sealed: Sealed) -> str:
-        """The text that was sealed for this row; Tampered when the row, the key or the bytes are other ones."""
+    def open(self, place: Place, sealed: Sealed) -> Opened:
+        """What was sealed for this row; Tampered when the row, the key or the bytes are other ones."""
         if sealed.alg != FERNET or sealed.key_generation != self._generation:
             raise Tampered("not sealed with this key")
+        opened = self._opening.open(sealed.body)
+        is_reply = opened.startswith(_BEGIN_OF_REPLY)
         try:
-            context = _message_context(place)
+            context = _message_context(place, _REPLY if is_reply else _ALONE)
         except (TypeError, ValueError):
             raise Tampered("no message can have this identity") from None
-        text = _text(_after(context, self._opening.open(sealed.body)))
+        content = _after(context, opened)
+        if is_reply and len(content) < _ID_BYTES:
+            raise Tampered("sealed, but no reply")
+        text = _text(content[_ID_BYTES:] if is_reply else content)
         if text is None:
             raise Tampered("sealed, but no text")
-        return text
+        return Opened(text, int.from_bytes(content[:_ID_BYTES]) if is_reply else None)
 
 
 def make_canary(ring: Ring, purpose: str) -> tuple[str, bytes]:
@@ -171,8 +198,16 @@ def _unwrap(master: Ring, parties: Parties, wrapped: WrappedKey) -> bytes:
     return encoded
 
 
-def _message_context(place: Place) -> bytes:
-    return canonical(b"msg", 1, place.conversation_id, place.sender_id, place.client_id, place.sent_at, place.revision)
+def _message_context(place: Place, version: int) -> bytes:
+    return canonical(
+        b"msg", version, place.conversation_id, place.sender_id, place.client_id, place.sent_at, place.revision
+    )
+
+
+def _id_bytes(message_id: int) -> bytes:
+    if not 0 < message_id <= _LARGEST_ID:
+        raise ValueError("no message has this id")
+    return message_id.to_bytes(_ID_BYTES)
 
 
 def _key_context(parties: Parties, generation: int) -> bytes:

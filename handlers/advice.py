@@ -186,6 +186,11 @@ FIELD_ERRORS = (
     FieldAdvice("too_long", "The value is too long.", "Shorten it; `detail` says how many are allowed."),
     FieldAdvice("too_short", "The value is too short.", "Lengthen it; `detail` says how many are needed."),
     FieldAdvice("out_of_range", "The number is too small or too large.", "`detail` says what is allowed."),
+    FieldAdvice(
+        "not_found",
+        "There is no such message in this conversation, or none that the caller may know of.",
+        "Send it without, or not at all.",
+    ),
     FieldAdvice("taken", "The name, or one that looks like it, belongs to somebody.", "Ask for another name."),
     FieldAdvice("bad_start", "A name starts with a letter or a digit.", "Ask for another name."),
     FieldAdvice("bad_end", "A name does not end with a full stop.", "Ask for another name."),

@@ -6,8 +6,9 @@ import msgspec
 from msgspec import Meta
 
 from actions import audit
-from handlers.messages import MessageId, link_next
+from handlers.messages import MessageId
 from handlers.operation import Answer, Call
+from handlers.paging import first_of
 
 MOST_IN_PAGE = 200
 
@@ -23,7 +24,4 @@ async def list_own(call: Call[None, AuditQuery]) -> Answer:
     """List what was done in the caller's name."""
     limit = call.query.limit
     found = await audit.list_own(call.app, call.caller, before=call.query.before, limit=limit + 1)
-    if len(found) <= limit:
-        return Answer(found)
-    page = found[:limit]
-    return Answer(page, headers={"Link": link_next(call.url, {"limit": limit, "before": page[-1].id})})
+    return first_of(found, limit, call.url, show=lambda event: event, step=lambda last: {"before": last.id})

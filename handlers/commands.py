@@ -81,13 +81,13 @@ def refusal(dialect: Dialect, error: Exception, request_id: str, ref: str | None
 
 async def send_plain(talk: Talk, frame: plain.Send) -> None:
     """A message in the plain dialect: its event is the answer; only a refusal is told."""
-    wanted = Outgoing(frame.recipient, frame.content, frame.client_id, frame.ttl_seconds)
+    wanted = Outgoing(frame.recipient, frame.content, frame.client_id, frame.ttl_seconds, frame.reply_to)
     talk.track(await messages.submit(talk.app, talk.caller, wanted))
 
 
 async def send(talk: Talk, frame: v1.Send) -> None:
     """A message: answered when it is durable, by a frame that stands for its event on this connection."""
-    wanted = Outgoing(frame.recipient, frame.content, frame.client_id, frame.ttl_seconds)
+    wanted = Outgoing(frame.recipient, frame.content, frame.client_id, frame.ttl_seconds, frame.reply_to)
     answer = partial(_sent, talk, frame)
     sending = await messages.submit(talk.app, talk.caller, wanted, answer)
     sending.add_done_callback(partial(_repeated, answer))

@@ -5,10 +5,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from actions import conversations, receipts
+from actions import conversations, receipts, timers
 from actions.messages import Message
-from handlers.messages import MessageId, link_next
+from handlers.messages import MessageId
 from handlers.operation import Answer, Call
+from handlers.paging import first_of
+
+# As with `Send`, the longest is a setting, which the action asks.
+Seconds = Annotated[int, Meta(extra_json_schema={"minimum": 1}, examples=[86_400])]
 
 
 class ConversationsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,7 +25,7 @@ class ConversationsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     """With whom, the last message, and how many are unread (1,000 stands for more).
 
-    `online` and `last_seen` (a day, UTC) are there when both people show themselves.
+    `online` and `last_seen` (a day, UTC) are there when both people show themselves, `ttl_seconds` when it has a timer.
     """
 
     peer: str
@@ -30,6 +34,20 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     display_name: str | None = None
     online: bool | None = None
     last_seen: Annotated[str, Meta(examples=["2026-11-22"])] | None = None
+    ttl_seconds: Seconds | None = None
+
+
+class NewTimer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long what is written from now on is to last; null: for ever."""
+
+    ttl_seconds: Seconds | None
+
+
+class Timer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The timer of a conversation; without `ttl_seconds` nothing disappears."""
+
+    peer: str
+    ttl_seconds: Seconds | None = None
 
 
 class UpTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,15 +62,23 @@ async def read(call: Call[UpTo, None]) -> Answer:
     return Answer(status=204)
 
 
+async def timer(call: Call[None, None]) -> Answer:
+    """Show the timer of a conversation, though no message is in it."""
+    return Answer(Timer(*await timers.own(call.app, call.caller, call.path["username"])))
+
+
+async def set_timer(call: Call[NewTimer, None]) -> Answer:
+    """Set how long what is written in a conversation is to last."""
+    seconds = call.body.ttl_seconds
+    peer = await timers.put(call.app, call.caller, call.path["username"], seconds)
+    return Answer(Timer(peer, seconds))
+
+
 async def list_own(call: Call[None, ConversationsQuery]) -> Answer:
     """List the caller's conversations, the one with the newest message first."""
     limit = call.query.limit
     found = await conversations.list_own(call.app, call.caller, limit=limit + 1, before=call.query.before)
-    page = [_shown(summary) for summary in found[:limit]]
-    if len(found) <= limit:
-        return Answer(page)
-    step: dict[str, str | int] = {"limit": limit, "before": page[-1].last_message.id}
-    return Answer(page, headers={"Link": link_next(call.url, step)})
+    return first_of(found, limit, call.url, show=_shown, step=lambda last: {"before": last.last_message.id})
 
 
 def _shown(summary: conversations.Summary) -> Conversation:
@@ -63,4 +89,5 @@ def _shown(summary: conversations.Summary) -> Conversation:
         summary.display_name,
         summary.online,
         summary.last_seen,
+        summary.ttl_seconds,
     )

@@ -1,7 +1,6 @@
 """Send a message, list one's own, read one."""
 
 from typing import Annotated, Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -10,6 +9,7 @@ from msgspec import Meta
 from actions import changes, messages
 from actions.errors import NotFound
 from handlers.operation import Answer, Call
+from handlers.paging import link_next
 
 MOST_IN_PAGE = 500
 MOST_DIGITS = 16  # of an id below 2^53
@@ -17,12 +17,13 @@ MessageId = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 
 class Send(msgspec.Struct, frozen=True):
-    """A message for somebody. The same `client_id` again is the same message again."""
+    """A message for somebody; it quotes message `reply_to`. The same `client_id` again is the same message again."""
 
     recipient: Annotated[str, Meta(examples=["bob"])]
     content: Annotated[str, Meta(examples=["hi"], extra_json_schema={"minLength": 1})]
     client_id: UUID | None = None
     ttl_seconds: Annotated[int, Meta(extra_json_schema={"minimum": 1})] | None = None
+    reply_to: MessageId | None = None
 
 
 class NewText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +44,7 @@ class MessagesQuery(msgspec.Struct, frozen=True, rename={"peer": "with"}):
 async def send(call: Call[Send, None]) -> Answer:
     """Send a private message; answered when it is durable."""
     body = call.body
-    wanted = messages.Outgoing(body.recipient, body.content, body.client_id, body.ttl_seconds)
+    wanted = messages.Outgoing(body.recipient, body.content, body.client_id, body.ttl_seconds, body.reply_to)
     sent = await messages.send(call.app, call.caller, wanted)
     return Answer(sent.message, status=200 if sent.duplicate else 201)
 
@@ -94,8 +95,3 @@ def _next(url: str, query: MessagesQuery, step: dict[str, str | int]) -> str:
     if query.peer is not None:
         bounds["with"] = query.peer
     return link_next(url, bounds | step)
-
-
-def link_next(url: str, values: dict[str, str | int]) -> str:
-    """A `Link` header (RFC 8288 §3) to the next page."""
-    return f'<{url}?{urlencode(values)}>; rel="next"'

@@ -6,8 +6,9 @@ import msgspec
 from msgspec import Meta
 
 from actions import mutes
-from handlers.messages import MessageId, link_next
+from handlers.messages import MessageId
 from handlers.operation import Answer, Call
+from handlers.paging import first_of
 
 
 class MutesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +40,4 @@ async def list_own(call: Call[None, MutesQuery]) -> Answer:
     """List whom the caller has muted."""
     limit = call.query.limit
     found = await mutes.list_own(call.app, call.caller, after=call.query.after, limit=limit + 1)
-    page = [Muted(name) for name, _ in found[:limit]]
-    if len(found) <= limit:
-        return Answer(page)
-    return Answer(page, headers={"Link": link_next(call.url, {"limit": limit, "after": found[limit - 1][1]})})
+    return first_of(found, limit, call.url, show=lambda each: Muted(each[0]), step=lambda last: {"after": last[1]})

@@ -208,6 +208,14 @@ OPERATIONS: tuple[Operation, ...] = (
         body=conversations.UpTo, answers={204: None}, problems=(404,), tags=("messages",),
     ),
     Operation(
+        "GET", "/api/conversations/{username}/", conversations.timer, "Show a conversation's timer",
+        answers={200: conversations.Timer}, problems=(404,), tags=("messages",),
+    ),
+    Operation(
+        "PATCH", "/api/conversations/{username}/", conversations.set_timer, "Set a conversation's timer",
+        body=conversations.NewTimer, answers={200: conversations.Timer}, problems=(404,), tags=("messages",),
+    ),
+    Operation(
         "DELETE", "/api/conversations/{username}/", account.delete_conversation, "Delete a conversation of mine",
         answers={204: None, 202: None}, problems=(404,), tags=("messages",),
     ),

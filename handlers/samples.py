@@ -73,6 +73,7 @@ V1_SERVER: Mapping[str, Sample] = {
     "deleted": {"type": "deleted", "position": 5, "id": 1, "peer": "bob"},
     "expired": {"type": "expired", "position": 7, "id": 2, "peer": "bob"},
     "receipt": {"type": "receipt", "position": 2, "kind": "delivered", "by": "bob", "peer": "bob", "up_to": 1},
+    "timer": {"type": "timer", "position": 6, "peer": "bob", "by": "alice", "ttl_seconds": 86400},
     "unknown": {"type": "unknown", "position": 8},
     "typing": {"type": "typing", "peer": "alice"},
     "presence": {"type": "presence", "peer": "alice", "online": True},

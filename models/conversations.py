@@ -64,6 +64,7 @@ class Members(peewee.Model):
     conversation_id = peewee.BigIntegerField()
     delivered_up_to = peewee.BigIntegerField(default=0)
     read_up_to = peewee.BigIntegerField(default=0)
+    ttl_seconds = peewee.IntegerField(null=True)
 
     class Meta:
         legacy_table_names = False

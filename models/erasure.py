@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from models import audit, sessions, timelines
+from models import audit, sessions, timelines, timers
 from models.conversations import StoredKey
 from models.db import Database, Engine, Row, execute, fetch, is_postgres, rows_of_marks
 from models.messages import SELECT, SENT, WITHIN_TOLD, WITHIN_WITHHELD, StoredMessage, from_row
@@ -293,13 +293,14 @@ async def next_membership(db: Database, user_id: int) -> int | None:
 
 
 async def leave(db: Database, user_id: int, conversation_id: int) -> None:
-    """Forget how far this person had read a conversation, and that they were a member of it."""
+    """Forget how far this person had read a conversation, its timer, and that they were a member of it."""
     await db.write(_leave, user_id, conversation_id)
 
 
 def _leave(engine: Engine, user_id: int, conversation_id: int) -> None:
     for statement in LEAVE:
         execute(engine, statement, (conversation_id, user_id))
+    timers.clear(engine, conversation_id, user_id)
 
 
 async def forget_events(db: Database, user_id: int) -> int:

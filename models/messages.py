@@ -23,6 +23,12 @@ THERE = "m.body IS NOT NULL AND (m.expires_at IS NULL OR m.expires_at > %s)"
 TOLD = "m.recipient_position IS NOT NULL"
 WITHHELD = "m.recipient_position IS NULL"
 ONE = SELECT + f"WHERE m.id = %s AND {THERE} AND (m.sender_id = %s OR (m.recipient_id = %s AND {TOLD}))"
+# One that somebody may quote in a conversation of two: their own, or what the other has told them.
+BETWEEN = (
+    f"SELECT 1 FROM messages m WHERE m.id = %s AND {THERE} AND ((m.sender_id = %s AND m.recipient_id = %s)"
+    f" OR (m.sender_id = %s AND m.recipient_id = %s AND {TOLD}))"
+)
+KNOWN = "SELECT 1 FROM messages m WHERE m.sender_id = %s AND m.client_id = %s"
 SENT = "m.sender_id = %s"
 # Notes to oneself are among what was sent; the index leaves them out too.
 RECEIVED = f"m.recipient_id = %s AND m.sender_id <> m.recipient_id AND {TOLD}"
@@ -137,6 +143,17 @@ async def one_of(db: Database, user_id: int, message_id: int, now: int) -> Store
     """A message this person sent or received; None when there is none such, or no longer."""
     rows = await db.read(fetch, ONE, (message_id, now, user_id, user_id))
     return from_row(rows[0]) if rows else None
+
+
+async def is_between(db: Database, reader_id: int, other_id: int, message_id: int, now: int) -> bool:
+    """Whether this message is one of these two people's that the first of them can see now."""
+    values = (message_id, now, reader_id, other_id, other_id, reader_id)
+    return bool(await db.read(fetch, BETWEEN, values))
+
+
+async def is_known(db: Database, sender_id: int, client_id: bytes) -> bool:
+    """Whether this person has sent a message of that `client_id`, whatever has become of it."""
+    return bool(await db.read(fetch, KNOWN, (sender_id, client_id)))
 
 
 def of_user(user_id: int, page: Page, now: int) -> Statement:

@@ -43,6 +43,7 @@ class Kind(IntEnum):
     EXPIRED = 4
     DELIVERED = 5
     READ = 6
+    TIMER = 7
 
 
 class Timelines(peewee.Model):

@@ -13,7 +13,7 @@ import msgspec
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message as its two people may see it, and as JSON the very object of the contract.
 
-    Times are RFC 3339, UTC, milliseconds; `client_id` is a UUID.
+    Times are RFC 3339, UTC, milliseconds; `client_id` is a UUID; `reply_to` is the message that this one quotes.
     """
 
     id: int
@@ -26,6 +26,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     edited_at: str | None = None
     delivered_at: str | None = None
     read_at: str | None = None
+    reply_to: int | None = None
 
 
 class MessageSent(msgspec.Struct, frozen=True, tag_field="type", tag="message"):
@@ -61,6 +62,14 @@ class Receipt(msgspec.Struct, frozen=True, tag_field="type", tag="receipt"):
     by: str
     peer: str
     up_to: int
+
+
+class Timer(msgspec.Struct, frozen=True, tag_field="type", tag="timer", omit_defaults=True):
+    """`by` has set how long what is written in the talk with `peer` is to last; None: nothing disappears."""
+
+    peer: str
+    by: str
+    ttl_seconds: int | None = None
 
 
 class Unknown(msgspec.Struct, frozen=True, tag_field="type", tag="unknown"):
@@ -102,7 +111,7 @@ class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session_e
 
 
 Event: TypeAlias = (
-    MessageSent | Edited | Deleted | Expired | Receipt | Unknown | Typing | Presence | Notice | SessionEnded
+    MessageSent | Edited | Deleted | Expired | Receipt | Timer | Unknown | Typing | Presence | Notice | SessionEnded
 )
 
 # A user and the event's position in their log; None when it has none there.

@@ -40,6 +40,7 @@ SAID_BY = {
     "typing, by pair of people; more is dropped in silence": limits.TYPING,
     "push subscriptions, made or removed, by person": limits.PUSH,
     "changes of the profile, by person": limits.PROFILE,
+    "timers of disappearing messages, by person": limits.TIMER,
     "ends of sessions, by person": limits.SESSIONS,
     "passwords shown again, by session": limits.PASSWORD,
     "one-time tokens of the operator, by address": limits.RESET,

@@ -3,10 +3,11 @@
 COMPAT: clients of the first system of this kind speak it; its frames are fixed to the letter.
 """
 
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from realtime.dialects import Frame, read
 from realtime.events import Event, MessageSent
@@ -19,6 +20,7 @@ class Send(Frame, frozen=True):
     content: str
     client_id: UUID | None = None
     ttl_seconds: int | None = None
+    reply_to: Annotated[int, Meta(ge=0, le=2**53 - 1)] | None = None
 
 
 class Shown(msgspec.Struct, frozen=True):

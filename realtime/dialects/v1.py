@@ -20,6 +20,7 @@ from realtime.events import (
     Notice,
     Presence,
     Receipt,
+    Timer,
     Typing,
     Unknown,
 )
@@ -49,6 +50,7 @@ class Send(Frame, frozen=True, tag="send"):
     recipient: str
     content: str
     ttl_seconds: int | None = None
+    reply_to: Number | None = None
     ref: Ref | None = None
 
 
@@ -208,6 +210,15 @@ class ReceiptEvent(msgspec.Struct, frozen=True, tag="receipt"):
     up_to: int
 
 
+class TimerEvent(msgspec.Struct, frozen=True, tag="timer", omit_defaults=True):
+    """`by` has set the timer of disappearing messages in the conversation with `peer`; off without `ttl_seconds`."""
+
+    position: int
+    peer: str
+    by: str
+    ttl_seconds: int | None = None
+
+
 class NoticeEvent(msgspec.Struct, frozen=True, tag="notice", omit_defaults=True):
     """Something happened to this person's account, with `session` if it is about one; not stored, no position."""
 
@@ -232,6 +243,7 @@ SERVER_FRAMES: dict[str, type[msgspec.Struct]] = {
     "deleted": DeletedEvent,
     "expired": ExpiredEvent,
     "receipt": ReceiptEvent,
+    "timer": TimerEvent,
     "unknown": UnknownEvent,
     "typing": Typing,
     "presence": Presence,
@@ -295,8 +307,11 @@ def _shape(event: Event, position: int | None) -> msgspec.Struct | None:
         return event
     if isinstance(event, Notice):
         return NoticeEvent(event.kind, event.at, event.session)
-    if position is None:
-        return None
+    return None if position is None else _placed(event, position)
+
+
+def _placed(event: Event, position: int) -> msgspec.Struct | None:
+    """What stands in the log, with its place there."""
     match event:
         case MessageSent(message=message):
             return MessageEvent(position, message)
@@ -308,6 +323,8 @@ def _shape(event: Event, position: int | None) -> msgspec.Struct | None:
             return ExpiredEvent(position, message_id, peer)
         case Receipt(kind=kind, by=by, peer=peer, up_to=up_to):
             return ReceiptEvent(position, kind, by, peer, up_to)
+        case Timer(peer=peer, by=by, ttl_seconds=ttl_seconds):
+            return TimerEvent(position, peer, by, ttl_seconds)
         case Unknown():
             return UnknownEvent(position)
     return None

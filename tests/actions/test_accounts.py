@@ -11,7 +11,7 @@ import pytest
 import models.users
 from actions import accounts, sessions
 from actions.app import App, Hashing, Origin
-from actions.errors import Conflict, Forbidden, Invalid, Refused, TooMany, TryLater, Unauthenticated
+from actions.errors import Conflict, Forbidden, Invalid, NotFound, Refused, TooMany, TryLater, Unauthenticated
 from crypto import passwords
 from crypto.keyring import Ring, make_key
 from realtime.buckets import MemoryBuckets
@@ -354,6 +354,15 @@ async def test_a_name_exists_without_regard_to_case(database_url: str) -> None:
         assert not await accounts.exists(app, "alicia")
         for impossible in ("", "a", "a b", "x" * 300, "\ud800\ud800\ud800", "a\0bc"):
             assert not await accounts.exists(app, impossible)
+
+
+@pytest.mark.parametrize("name", ["bob", "", "no such name!"])
+async def test_whom_one_must_know_is_there_or_not_found(sqlite_url: str, name: str) -> None:
+    async with running_app(sqlite_url) as app:
+        alice = await join(app, "alice")
+        assert (await accounts.known(app, "ALICE")).id == alice.user_id
+        with pytest.raises(NotFound):
+            await accounts.known(app, name)
 
 
 async def test_who_does_not_exist_is_not_remembered(sqlite_url: str) -> None:

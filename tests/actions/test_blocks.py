@@ -111,6 +111,18 @@ async def test_an_edit_of_what_was_sent_before_the_block_does_not_come_before_th
         assert await log_of(app, bob) == [MessageSent(last), *[Edited(last)] * 2]
 
 
+async def test_what_the_blocker_goes_on_seeing_still_quotes_what_it_quoted(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await join(app, "alice"), await join(app, "bob")
+        question = await say(app, bob, "alice", "tea?")
+        seen = (await messages.send(app, alice, Outgoing("bob", "yes", reply_to=question))).message
+        await blocks.add(app, bob, "alice")
+        edited = await changes.edit(app, alice, seen.id, "no")
+        assert (edited.content, edited.reply_to) == ("no", question)
+        assert await messages.read_one(app, bob, seen.id) == seen
+        assert await messages.read_one(app, alice, seen.id) == edited
+
+
 async def test_a_deletion_by_the_blocked_destroys_all_that_was_there(database_url: str) -> None:
     async with running_app(database_url) as app:
         alice, bob = await join(app, "alice"), await join(app, "bob")

@@ -9,6 +9,7 @@ import models.messages
 from actions import changes, conversation_keys, messages, presentation, receipts
 from actions.app import App, Caller
 from actions.errors import Conflict, Invalid, NotFound
+from actions.messages import Outgoing
 from crypto import at_rest
 from crypto.at_rest import Place, Sealed
 from crypto.errors import Tampered
@@ -16,7 +17,7 @@ from models.messages import StoredMessage
 from models.timelines import Entry
 from realtime.events import Deleted, Edited, MessageSent
 from tests.actions.stage import NotingBus, change, everything, log_of, rows, say
-from tests.rooms import Clock, join, running_app
+from tests.rooms import Clock, join, make_keys, running_app
 
 
 async def stored(app: App, caller: Caller, message_id: int) -> StoredMessage:
@@ -79,7 +80,7 @@ async def test_an_edit_seals_anew_with_the_next_revision_and_leaves_nothing_of_t
         key = await conversation_keys.current(app, conversation_keys.people_of(after))
         sealed = Sealed(alg=after.alg, key_generation=after.key_generation, body=after.body)
         place = Place(after.conversation_id, after.sender_id, after.client_id, after.sent_at, 2)
-        assert at_rest.Opener(key).open(place, sealed) == "words 2"
+        assert at_rest.Opener(key).open(place, sealed).text == "words 2"
         for revision in (0, 1, 3):
             wrong = Place(after.conversation_id, after.sender_id, after.client_id, after.sent_at, revision)
             with pytest.raises(Tampered):
@@ -87,6 +88,28 @@ async def test_an_edit_seals_anew_with_the_next_revision_and_leaves_nothing_of_t
         # The old body put back behind our back does not open under the new revision.
         await change(app, "UPDATE messages SET body = %s WHERE id = %s", before.body, message_id)
         assert (await messages.read_one(app, bob, message_id)).content == presentation.UNREADABLE
+
+
+async def test_an_edit_keeps_what_the_message_quotes(database_url: str) -> None:
+    keys = make_keys()
+    async with running_app(database_url, keys) as app:
+        alice, bob = await join(app, "alice"), await join(app, "bob")
+        question = await say(app, alice, "bob", "tea?")
+        answer = (await messages.send(app, bob, Outgoing("alice", "yes", reply_to=question))).message.id
+        await changes.delete(app, alice, question)
+        bus = NotingBus(app)
+        await changes.edit(app, bob, answer, "yes!")
+    async with running_app(database_url, keys) as app:  # another start, which remembers no key
+        edited = await changes.edit(app, bob, answer, "yes, please")
+        assert (edited.content, edited.reply_to) == ("yes, please", question)
+        assert [event.message.reply_to for _, event in bus.published if isinstance(event, Edited)] == [question] * 2
+        for person in (alice, bob):
+            assert await messages.read_one(app, person, answer) == edited
+            assert (await log_of(app, person))[-1] == Edited(edited)
+        # What does not open any more is mended by an edit, and quotes nothing.
+        await change(app, "UPDATE messages SET sent_at = sent_at + 1 WHERE id = %s", answer)
+        mended = await changes.edit(app, bob, answer, "yes again")
+        assert (mended.content, mended.reply_to) == ("yes again", None)
 
 
 async def test_only_the_sender_changes_a_message_and_to_others_it_looks_missing(database_url: str) -> None:

@@ -172,6 +172,21 @@ async def test_what_a_blocker_still_sees_goes_over_to_the_new_key(database_url: 
         assert await listed(app, bob) == ["mine", "not seen"]
 
 
+async def test_a_reply_names_what_it_quotes_under_the_new_key_as_well(database_url: str) -> None:
+    clock, keys = Clock(), make_keys()
+    async with running_app(database_url, keys, clock) as app:
+        alice, bob = await join(app, "alice"), await join(app, "bob")
+        question = await send(app, bob, "alice", "tea?")
+        wanted = Outgoing("alice", "yes, I asked for tea", reply_to=question)
+        answer = (await messages.send(app, bob, wanted)).message
+        await erasure.delete_conversation(app, alice, "bob")
+        clock.turn(seconds=KEY)
+        assert await erasure.shred(app) == 1
+        assert {generation for (generation,) in await rows(app, "SELECT key_generation FROM messages")} == {2}
+    async with running_app(database_url, keys, clock) as app:
+        assert await messages.read_one(app, bob, answer.id) == answer
+
+
 async def test_a_key_lives_while_something_under_it_does_not_open(
     database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -54,7 +54,7 @@ async def test_the_file_holds_everything_of_ones_own(database_url: str) -> None:
         await blocks.add(app, alice, "bob")
         await blocks.remove(app, alice, "bob")
         first = await send(app, alice, "bob", "=1+1 \N{GRINNING FACE}\n</script>")
-        await send(app, bob, "alice", "hi, Alice")
+        await messages.send(app, bob, Outgoing("alice", "hi, Alice", reply_to=first))
         await send(app, alice, "alice", "note")
         await changes.edit(app, alice, first, "edited")
         await blocks.add(app, alice, "bob")
@@ -80,6 +80,7 @@ async def test_the_file_holds_everything_of_ones_own(database_url: str) -> None:
         ("bob", "alice", "hi, Alice"),
         ("alice", "bob", "edited"),
     ]
+    assert [each.get("reply_to") for each in found["messages"]] == [None, first, None]
     assert found["blocks"] == found["mutes"] == [{"username": "bob"}]
     assert [each["session_id"] for each in found["push"]] == [alice.session_id]
     assert browser.endpoint not in str(found)

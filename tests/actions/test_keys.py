@@ -171,6 +171,23 @@ async def test_verification_opens_both_texts_of_a_message(database_url: str) -> 
         assert found == [Damage("messages", (message_id,), "Tampered")]
 
 
+async def test_replies_open_after_a_rotation_and_are_verified_like_all_else(database_url: str) -> None:
+    old = make_keys()
+    async with running_app(database_url, old) as app:
+        alice, bob = await join(app, "alice"), await join(app, "bob")
+        question = await send(app, alice, "bob", "tea?")
+        answer = (await messages.send(app, bob, Outgoing("alice", "yes", reply_to=question))).message
+        app.keys = renewed(old)
+        assert (await acts.rotate(app.db, app.keys, quiet)).moved == 1
+        only_new = replace(app.keys, master=Ring((app.keys.master.current,)))
+    async with running_app(database_url, only_new) as app:
+        assert await messages.read_one(app, alice, answer.id) == answer
+        assert await acts.verify(app.db, app.keys, quiet, with_messages=True) == []
+        await change(app, "UPDATE messages SET revision = 1 WHERE id = %s", answer.id)
+        found = await acts.verify(app.db, app.keys, quiet, with_messages=True)
+        assert found == [Damage("messages", (answer.id,), "Tampered")]
+
+
 async def test_a_seed_moved_to_another_person_is_named(database_url: str) -> None:
     async with running_app(database_url) as app:
         alice, bob = await join(app, "alice"), await join(app, "bob")

@@ -35,6 +35,7 @@ MEANT: dict[str, tuple[int, float, Alone]] = {
     "TYPING": (2, 2.0, HERE),
     "PUSH": (30, 10.0, OPEN),
     "PROFILE": (20, 5.0, HERE),
+    "TIMER": (20, 10.0, HERE),
     "SESSIONS": (30, 2.0, OPEN),
     "TICKET": (60, 1.0, OPEN),
 }

@@ -11,14 +11,14 @@ import pytest
 
 import models.shown
 import models.writer
-from actions import expiry, limits, messages, sessions
+from actions import blocks, changes, conversations, expiry, limits, messages, presentation, sessions
 from actions.app import App, Caller
 from actions.errors import Conflict, Invalid, NotFound, TooMany, TryLater
 from actions.messages import Outgoing, Sent
 from models.db import Unavailable, fetch, open_engine
 from models.drafts import Stored
-from realtime.events import Event
-from tests.actions.stage import NotingBus, change, connection_of, everything, held_writer, rows
+from realtime.events import Event, MessageSent
+from tests.actions.stage import NotingBus, change, connection_of, everything, held_writer, log_of, rows, say
 from tests.realtime.fakes import Listening
 from tests.rooms import Clock, join, make_keys, running_app
 
@@ -201,6 +201,159 @@ async def test_sending_and_reading_have_limits_of_their_own(sqlite_url: str, mon
         assert await send(app, bob, "alice", "another person")
 
 
+# Replies
+
+
+async def test_a_reply_names_what_it_quotes_wherever_it_is_shown(database_url: str) -> None:
+    keys = make_keys()
+    async with running_app(database_url, keys) as app:
+        bus = NotingBus(app)
+        alice, bob = await two(app)
+        question = await say(app, alice, "bob", "tea?")
+        client_id = uuid4()
+        answer = (await send(app, bob, "ALICE", "yes", client_id=client_id, reply_to=question)).message
+        again = await send(app, bob, "alice", "yes", client_id=client_id, reply_to=question)
+        assert (answer.reply_to, again.duplicate, again.message) == (question, True, answer)
+        assert bus.published[-1][1] == MessageSent(answer)
+    async with running_app(database_url, keys) as app:  # another start, which remembers nothing
+        for caller in (alice, bob):
+            peer = "bob" if caller is alice else "alice"
+            shown = [(each.content, each.reply_to) for each in await messages.list_own(app, caller, limit=9, peer=peer)]
+            assert shown == [("yes", question), ("tea?", None)]
+            assert await messages.list_own(app, caller, limit=1) == [answer]
+            assert await messages.read_one(app, caller, answer.id) == answer
+            assert (await log_of(app, caller))[-1] == MessageSent(answer)
+            (summary,) = await conversations.list_own(app, caller, limit=9, before=None)
+            assert summary.last_message == answer
+
+
+async def test_whatever_either_wrote_can_be_quoted_and_a_reply_too(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await two(app)
+        before = [await say(app, alice, "bob", "hers"), await say(app, bob, "alice", "his")]
+        before.append((await send(app, alice, "bob", "a reply", reply_to=before[0])).message.id)
+        for caller, peer in ((alice, "bob"), (bob, "alice")):
+            for message_id in before:
+                assert (await send(app, caller, peer, "to that", reply_to=message_id)).message.reply_to == message_id
+        note = await say(app, alice, "alice", "milk")
+        assert (await send(app, alice, "alice", "done", reply_to=note)).message.reply_to == note
+
+
+async def test_what_the_sender_cannot_see_in_this_conversation_looks_alike_whatever_it_is(database_url: str) -> None:
+    """Somebody else's, of another conversation, hidden by a block, gone, or none at all."""
+    clock = Clock()
+    async with running_app(database_url, clock=clock) as app:
+        alice, bob = await two(app)
+        carol = await join(app, "carol")
+        await join(app, "eve")
+        await say(app, bob, "alice", "there")
+        with_carol, note = await say(app, bob, "carol", "elsewhere"), await say(app, bob, "bob", "a note")
+        of_others, of_her = await say(app, carol, "eve", SECRET), await say(app, carol, "alice", SECRET)
+        deleted, taken = await say(app, bob, "alice", "deleted"), await say(app, alice, "bob", "taken back")
+        await changes.delete(app, bob, deleted)
+        await changes.delete(app, alice, taken)
+        expired = (await send(app, alice, "bob", "soon gone", ttl_seconds=1)).message.id
+        await blocks.add(app, bob, "alice")
+        withheld = await say(app, alice, "bob", "withheld")
+        await blocks.add(app, alice, "eve")
+        clock.turn(seconds=1)
+        known = [of_others, of_her, with_carol, note, deleted, taken, expired, withheld]
+        bus, counted = NotingBus(app), await rows(app, "SELECT count(*) FROM messages")
+        told = set()
+        for reply_to in (*known, 0, -1, withheld + 1, 2**53 - 1):
+            for client_id in (None, uuid4()):
+                with pytest.raises(Invalid) as refused:
+                    await send(app, bob, "alice", "hi", client_id=client_id, reply_to=reply_to)
+                told.add((refused.value.detail, refused.value.code, refused.value.faults))
+        assert len(told) == 1
+        assert [(fault.field, fault.code) for fault in refused.value.faults] == [("reply_to", "not_found")]
+        assert (bus.published, await rows(app, "SELECT count(*) FROM messages")) == ([], counted)
+        # Whoever is blocked quotes what they see, as ever: their own that was withheld as well.
+        assert (await send(app, alice, "bob", "still here?", reply_to=withheld)).message.reply_to == withheld
+        assert (await send(app, bob, "carol", "to that", reply_to=with_carol)).message.reply_to == with_carol
+
+
+async def test_a_refused_reply_begins_no_conversation(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, _ = await two(app)
+        with pytest.raises(Invalid):
+            await send(app, alice, "bob", "hi", reply_to=1)
+        assert await rows(app, "SELECT id FROM conversations") == []
+
+
+async def test_what_is_quoted_may_go_and_the_reply_stays_as_it_was(database_url: str) -> None:
+    clock = Clock()
+    async with running_app(database_url, clock=clock) as app:
+        alice, bob = await two(app)
+        question = await say(app, alice, "bob", "tea?")
+        client_id = uuid4()
+        answer = await send(app, bob, "alice", "yes", client_id=client_id, reply_to=question)
+        await changes.delete(app, alice, question)
+        for caller in (alice, bob):
+            assert await messages.list_own(app, caller, limit=9) == [answer.message]
+        # The same again after a lost answer is still the same; another one is refused.
+        again = await send(app, bob, "alice", "yes", client_id=client_id, reply_to=question)
+        assert (again.duplicate, again.message) == (True, answer.message)
+        with pytest.raises(Invalid):
+            await send(app, bob, "alice", "yes", client_id=uuid4(), reply_to=question)
+
+
+async def test_with_a_reply_goes_what_it_quoted(database_url: str) -> None:
+    clock = Clock()
+    async with running_app(database_url, clock=clock) as app:
+        alice, bob = await two(app)
+        question = await say(app, alice, "bob", "tea?")
+        ids = [uuid4(), uuid4()]
+        sent = [
+            await send(app, bob, "alice", "yes", client_id=ids[0], reply_to=question),
+            await send(app, bob, "alice", "soon", client_id=ids[1], reply_to=question, ttl_seconds=5),
+        ]
+        await changes.delete(app, bob, sent[0].message.id)
+        clock.turn(seconds=5)
+        assert await expiry.sweep(app) == 1
+        assert await rows(app, "SELECT id FROM messages WHERE body IS NOT NULL") == [(question,)]
+        for client_id, text, ttl in ((ids[0], "yes", None), (ids[1], "soon", 5)):
+            again = await send(app, bob, "alice", text, client_id=client_id, reply_to=question, ttl_seconds=ttl)
+            assert (again.duplicate, again.message.content, again.message.reply_to) == (True, "", None)
+
+
+async def test_what_a_message_quotes_stands_nowhere_in_clear(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await two(app)
+        question = await say(app, alice, "bob", "tea?")
+        columns = "conversation_id, sender_id, recipient_id, client_made, expires_at, alg, key_generation"
+        plain = await say(app, bob, "alice", "yes, please")  # as long as the reply with the id in it
+        answer = (await send(app, bob, "alice", "yes", reply_to=question)).message.id
+        text = f"SELECT {columns}, length(body) FROM messages WHERE id = %s"
+        assert await rows(app, text, plain) == await rows(app, text, answer)
+
+
+async def test_replies_exchanged_behind_our_back_are_placeholders_that_quote_nothing(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await two(app)
+        ids = [await say(app, alice, "bob", text) for text in ("one", "two")]
+        answers = [(await send(app, bob, "alice", "yes", reply_to=message_id)).message.id for message_id in ids]
+        bodies = [(await rows(app, "SELECT body FROM messages WHERE id = %s", each))[0][0] for each in answers]
+        for message_id, body in zip(answers, reversed(bodies), strict=True):
+            await change(app, "UPDATE messages SET body = %s WHERE id = %s", bytes(body), message_id)
+        shown = await messages.list_own(app, alice, limit=2)
+        assert [(each.content, each.reply_to) for each in shown] == [(presentation.UNREADABLE, None)] * 2
+
+
+async def test_only_a_reply_waits_for_a_look_at_the_database(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_app(sqlite_url) as app:
+        alice, _ = await two(app)
+        question = await say(app, alice, "bob", "tea?")
+
+        async def fail(*args: Any) -> Any:
+            raise Unavailable("gone")
+
+        monkeypatch.setattr(app.db, "read", fail)
+        assert (await send(app, alice, "bob", "nothing is read for this")).position == 2
+        with pytest.raises(Unavailable):
+            await send(app, alice, "bob", "for this it is", reply_to=question)
+
+
 # The same message again
 
 
@@ -246,6 +399,20 @@ async def test_the_same_id_for_another_message_is_a_conflict(database_url: str, 
             await send(app, alice, other.recipient, other.content, client_id=client_id, ttl_seconds=other.ttl_seconds)
         assert bus.contents == ["hi"]
         assert await listed(app, alice) == await listed(app, bob) == ["hi"]
+
+
+async def test_the_same_id_for_another_quote_is_a_conflict(database_url: str) -> None:
+    async with running_app(database_url) as app:
+        alice, bob = await two(app)
+        first, second = await say(app, alice, "bob", "one"), await say(app, alice, "bob", "two")
+        for original, others in ((first, (second, None, 2**52)), (None, (first, 2**52))):
+            client_id = uuid4()
+            sent = await send(app, bob, "alice", "yes", client_id=client_id, reply_to=original)
+            for other in others:
+                with pytest.raises(Conflict):
+                    await send(app, bob, "alice", "yes", client_id=client_id, reply_to=other)
+            again = await send(app, bob, "alice", "yes", client_id=client_id, reply_to=original)
+            assert (again.duplicate, again.message) == (True, sent.message)
 
 
 async def test_an_id_that_somebody_else_used_is_free(database_url: str) -> None:

@@ -79,6 +79,7 @@ def profile(target: Plundered, person: Person) -> list[tuple[object, ...]]:
         ("PATCH", "/api/users/me/", {"display_name": "Somebody"}),
         ("PATCH", "/api/messages/{id}/", {"content": "another text"}),
         ("POST", "/api/conversations/{peer}/read/", {"up_to": 1}),
+        ("PATCH", "/api/conversations/{peer}/", {"ttl_seconds": 60}),
     ],
 )
 def test_where_no_old_client_needs_it_a_strange_field_is_refused(

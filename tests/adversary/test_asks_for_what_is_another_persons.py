@@ -17,8 +17,8 @@ from tests.handlers.raw import Person
 
 # Anybody may ask. | It is about the caller alone. | It takes the number of something, which must be the caller's own:
 # of anybody else's it says what it says of one that does not exist. | It names another person, and changes what the
-# caller has with them, never what they have.
-ANYBODY, SELF, OWN, PEER = "anybody", "self", "own", "peer"
+# caller has with them, never what they have. | It names another person, and tells them something, as a message does.
+ANYBODY, SELF, OWN, PEER, SPEAKS = "anybody", "self", "own", "peer", "speaks"
 RULES = {
     "POST /api/auth/register/": ANYBODY,
     "POST /api/auth/login/": ANYBODY,
@@ -73,6 +73,8 @@ RULES = {
     "DELETE /api/messages/{message_id}/": OWN,
     "POST /api/conversations/{username}/read/": PEER,
     "DELETE /api/conversations/{username}/": PEER,
+    "GET /api/conversations/{username}/": PEER,
+    "PATCH /api/conversations/{username}/": SPEAKS,
     "PUT /api/blocks/{username}/": PEER,
     "DELETE /api/blocks/{username}/": PEER,
     "PUT /api/mutes/{username}/": PEER,
@@ -159,7 +161,7 @@ def test_every_operation_has_a_rule_for_who_may_ask() -> None:
     for name, operation in ALL.items():
         assert (RULES[name] == ANYBODY) == (not operation.signed_in), name
         assert (RULES[name] == OWN) == ("_id}" in operation.path), name
-        assert (RULES[name] == PEER) == ("{username}" in operation.path), name
+        assert (RULES[name] in (PEER, SPEAKS)) == ("{username}" in operation.path), name
 
 
 @pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule != ANYBODY])
@@ -189,7 +191,7 @@ def test_nobody_learns_or_changes_anything_of_others_by_any_operation(world: Wor
     before = state(world, world.alice), state(world, world.bob)
     learned = []
     for name, rule in RULES.items():
-        if rule == ANYBODY:
+        if rule in (ANYBODY, SPEAKS):
             continue
         mallory = target.join()
         for peer in (world.alice, world.bob):
@@ -207,6 +209,58 @@ def test_nobody_learns_or_changes_anything_of_others_by_any_operation(world: Wor
     assert (state(world, world.alice), state(world, world.bob)) == before
 
 
+def test_nothing_is_quoted_that_the_sender_cannot_see_there(world: World) -> None:
+    """A quote that the reader's client looks up would else carry a message from one talk into another."""
+    target, letter = world.target, world.numbers["message_id"]
+    mallory = target.join()
+    own = target.send(mallory, mallory, "a note")["id"]
+    target.send(mallory, world.alice, "hi")
+    told = []
+    for quoted in (letter, own, MISSING):
+        for more in ({}, {"client_id": "0d4d8e9c-1c35-4c0b-9a55-2b8f4a3f7c11"}):
+            body = {"recipient": world.alice.name, "content": "look", "reply_to": quoted} | more
+            reply = target.ask("POST", "/api/auth/send/", body, token=mallory.token)
+            told.append((reply.status, calm(reply.json), sorted(reply.headers)))
+    assert told == [told[0]] * len(told)
+    assert told[0][0] == 400
+    # To Bob it is a message of his own talk with Alice, and to nobody else.
+    assert target.send(world.bob, world.alice, "that one", reply_to=letter)["reply_to"] == letter
+
+
+def test_a_timer_is_an_affair_of_two_people(target: Target) -> None:
+    alice, bob, mallory = target.join(), target.join(), target.join()
+    for pair in ((alice, bob), (mallory, alice)):
+        target.send(*pair, "hi")
+    assert set_timer(target, alice, bob, 60).json == {"peer": bob.name, "ttl_seconds": 60}
+    before = events_of(target, bob)
+    for peer in (alice, bob, mallory):
+        assert set_timer(target, mallory, peer, 5).json == {"peer": peer.name, "ttl_seconds": 5}
+    # Bob is told of his own talk with Mallory, Alice of hers; what the two have is as it was.
+    assert events_of(target, bob)[len(before) :] == [(mallory.name, mallory.name, 5)]
+    assert events_of(target, alice) == [(bob.name, alice.name, 60), (mallory.name, mallory.name, 5)]
+    assert events_of(target, mallory) == [(peer.name, mallory.name, 5) for peer in (alice, bob, mallory)]
+    assert timers_of(target, alice) == {bob.name: 60, mallory.name: 5}
+    assert timers_of(target, bob) == {alice.name: 60}
+
+
+def set_timer(target: Target, who: Person, peer: Person, seconds: int | None) -> Any:
+    return target.ask("PATCH", f"/api/conversations/{peer.name}/", {"ttl_seconds": seconds}, token=who.token)
+
+
+def events_of(target: Target, who: Person) -> list[tuple[str, str, int | None]]:
+    told = target.ask("GET", "/api/events/?after=0", token=who.token).json["events"]
+    return [(one["peer"], one["by"], one.get("ttl_seconds")) for one in told if one["type"] == "timer"]
+
+
+def timers_of(target: Target, who: Person) -> dict[str, int | None]:
+    listed = target.ask("GET", "/api/conversations/", token=who.token).json
+    shown = {each["peer"]: each.get("ttl_seconds") for each in listed}
+    for peer, seconds in shown.items():
+        alone = target.ask("GET", f"/api/conversations/{peer}/", token=who.token).json
+        assert (alone["peer"], alone.get("ttl_seconds")) == (peer, seconds)
+    return shown
+
+
 def test_who_blocks_somebody_is_told_nothing_of_them_from_then_on(target: Target) -> None:
     """The nearest thing to being put out of a room: of a talk of two nobody can be, but either can end it for them."""
     alice, bob = target.join(), target.join()
@@ -215,9 +269,12 @@ def test_who_blocks_somebody_is_told_nothing_of_them_from_then_on(target: Target
     target.send(bob, alice, "behind the block")
     edited = target.ask("PATCH", f"/api/messages/{before['id']}/", {"content": "changed behind it"}, token=bob.token)
     assert edited.status == 200
+    assert set_timer(target, bob, alice, 60).status == 200
     for path in ("/api/auth/messages/", f"/api/auth/messages/?with={bob.name}", "/api/conversations/"):
         told = target.ask("GET", path, token=alice.token).body.decode()
         assert "behind" not in told, path
         assert "before the block" in told, path
+        assert "ttl_seconds" not in told, path
     told = target.ask("GET", "/api/events/?after=0", token=alice.token).body.decode()
     assert "behind" not in told
+    assert "timer" not in told

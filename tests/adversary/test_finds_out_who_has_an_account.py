@@ -133,6 +133,9 @@ def test_to_the_blocked_a_block_looks_like_nothing(target: Target) -> None:
             target.ask("PATCH", path, {"content": "better"}, token=bob.token),
             target.ask("GET", f"/api/auth/messages/?with={peer.name}", token=bob.token),
             target.ask("POST", f"/api/conversations/{peer.name}/read/", {"up_to": sent.json["id"]}, token=bob.token),
+            target.ask("PATCH", f"/api/conversations/{peer.name}/", {"ttl_seconds": 60}, token=bob.token),
+            target.ask("GET", "/api/conversations/", token=bob.token),
+            target.ask("GET", f"/api/conversations/{peer.name}/", token=bob.token),
             target.ask("DELETE", path, token=bob.token),
         ]
         asked.append([(reply.status, sorted(reply.headers), _fields(reply)) for reply in replies])

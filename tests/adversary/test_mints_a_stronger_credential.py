@@ -55,6 +55,7 @@ EVERYDAY = {
     "PATCH /api/messages/{message_id}/",
     "DELETE /api/messages/{message_id}/",
     "POST /api/conversations/{username}/read/",
+    "PATCH /api/conversations/{username}/",
     "DELETE /api/conversations/{username}/",  # one's own side of it, as each of its messages
     "PUT /api/blocks/{username}/",
     "DELETE /api/blocks/{username}/",

@@ -81,8 +81,12 @@ def test_whatever_stands_in_a_query_or_a_path_is_data(plundered: Plundered, byst
             assert bystander.name.encode() not in reply.body
             if "check-username" in path:
                 assert reply.json == {"exists": False}
-        for method, path in (("PUT", "blocks/{}/"), ("DELETE", "blocks/{}/"), ("POST", "conversations/{}/read/")):
-            body = {"up_to": 1} if method == "POST" else None
+        for method, path, body in (
+            ("PUT", "blocks/{}/", None),
+            ("DELETE", "blocks/{}/", None),
+            ("POST", "conversations/{}/read/", {"up_to": 1}),
+            ("PATCH", "conversations/{}/", {"ttl_seconds": 60}),
+        ):
             reply = plundered.ask(method, f"/api/{path.format(payload)}", body, token=mallory.token)
             assert 400 <= reply.status < 500, (method, path, reply)
     untouched(plundered, bystander)

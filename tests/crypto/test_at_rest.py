@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from crypto.at_rest import (
     ConversationKey,
+    Opened,
     Opener,
     Parties,
     Place,
@@ -33,11 +34,12 @@ KEY, WRAPPED = make_conversation_key(MASTER, PARTIES, 1)
 PLACE = Place(conversation_id=7, sender_id=30, client_id=b"0123456789abcdef", sent_at=1_700_000_000_123, revision=0)
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
 IDS = st.integers(0, 2**53 - 1)
+MESSAGES = st.integers(1, 2**53 - 1)
 PLACES = st.builds(Place, st.just(7), IDS, st.binary(min_size=16, max_size=16), IDS, IDS)
 
 
 def open_sealed(key: ConversationKey, place: Place, sealed: Sealed) -> str:
-    return Opener(key).open(place, sealed)
+    return Opener(key).open(place, sealed).text
 
 
 @given(PLACES, TEXT)
@@ -115,6 +117,51 @@ def test_what_was_sealed_but_is_no_text_is_tampered_and_does_not_travel_in_the_e
     with pytest.raises(Tampered) as caught:
         open_sealed(KEY, PLACE, sealed)
     assert caught.value.__context__ is None
+
+
+# Replies
+
+
+@given(PLACES, TEXT, st.none() | MESSAGES)
+def test_what_is_quoted_comes_back_with_the_text(place: Place, text: str, reply_to: int | None) -> None:
+    assert Opener(KEY).open(place, seal(KEY, place, text, reply_to)) == Opened(text, reply_to)
+
+
+@given(PLACES, PLACES, MESSAGES)
+def test_a_reply_in_a_row_swapped_with_any_other_does_not_open(one: Place, other: Place, reply_to: int) -> None:
+    if one != other:
+        with pytest.raises(Tampered):
+            open_sealed(KEY, other, seal(KEY, one, "hello", reply_to))
+
+
+def test_what_quotes_nothing_is_sealed_as_older_releases_read_it_and_a_reply_is_nothing_to_them() -> None:
+    context = canonical(b"msg", 1, 7, 30, PLACE.client_id, PLACE.sent_at, 0)
+    assert KEY.fernet.decrypt(seal(KEY, PLACE, "hello").body) == context + b"hello"
+    assert not KEY.fernet.decrypt(seal(KEY, PLACE, "hello", 5).body).startswith(context)
+
+
+@given(TEXT, MESSAGES)
+def test_no_text_is_taken_for_a_reply_and_no_reply_for_a_text(text: str, reply_to: int) -> None:
+    replying = KEY.fernet.decrypt(seal(KEY, PLACE, text, reply_to).body)
+    for beginning in (replying[:60], reply_to.to_bytes(8), b"\2", b"\1"):
+        spoken = beginning.decode("latin-1") + text
+        assert Opener(KEY).open(PLACE, seal(KEY, PLACE, spoken)) == Opened(spoken)
+        assert Opener(KEY).open(PLACE, seal(KEY, PLACE, spoken, reply_to)) == Opened(spoken, reply_to)
+
+
+@pytest.mark.parametrize("version", [0, 2, 3, 255])
+@pytest.mark.parametrize("rest", [b"", b"\0\0\0\0\0\0\5", b"\0\0\0\0\0\0\0\5secret \xff"])
+def test_what_is_no_reply_of_this_version_is_tampered(version: int, rest: bytes) -> None:
+    context = canonical(b"msg", version, 7, 30, PLACE.client_id, PLACE.sent_at, 0)
+    with pytest.raises(Tampered) as caught:
+        open_sealed(KEY, PLACE, Sealed(key_generation=1, body=KEY.fernet.encrypt(context + rest)))
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("reply_to", [0, -1, 2**53, 2**64])
+def test_what_is_no_id_cannot_be_quoted(reply_to: int) -> None:
+    with pytest.raises(ValueError, match="id"):
+        seal(KEY, PLACE, "hello", reply_to)
 
 
 def test_sealing_twice_gives_two_bodies_and_tells_no_time_but_that_of_the_row() -> None:

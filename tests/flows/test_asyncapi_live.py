@@ -51,6 +51,8 @@ async def test_every_frame_of_a_live_play_is_as_the_document_says(tmp_path: Path
             await _play(one, other, alice, bob)
             await asyncio.to_thread(instance.sign_in, "alice")
             await one.hear("notice")
+            await asyncio.to_thread(instance.call, "PATCH", "/api/conversations/bob/", {"ttl_seconds": 60}, token=alice)
+            await one.hear("timer")
             await asyncio.get_running_loop().run_in_executor(None, instance.stop)
             await one.hear("bye")
     said, heard = one.said + other.said, one.heard + other.heard

@@ -117,6 +117,62 @@ async def test_people_on_different_instances_talk_on_all_their_devices(replicas:
     assert contents(first, bob) == contents(second, alice) == everything
 
 
+async def test_a_timer_that_is_set_on_one_instance_is_told_on_the_other_and_is_one_for_both(replicas: Pair) -> None:
+    first, second = replicas
+    alice, bob = first.join("alice"), second.join("bob")
+    send(first, alice, "bob", "hi")
+
+    async def set_timer(instance: Instance, token: str, peer: str, seconds: int) -> None:
+        body = {"ttl_seconds": seconds}
+        reply = await asyncio.to_thread(instance.call, "PATCH", f"/api/conversations/{peer}/", body, token=token)
+        assert reply.json == {"peer": peer, "ttl_seconds": seconds}
+
+    async with talking(second.socket_url, subprotocols=["recado.v1"]) as device:
+        await device.say({"type": "hello", "token": bob})
+        assert (await device.hear())["type"] == "welcome"
+        await set_timer(first, alice, "bob", 60)
+        told = {"type": "timer", "position": 2, "peer": "alice", "by": "alice", "ttl_seconds": 60}
+        assert await device.hear() == told
+        # At once, on both: one comes last, and both people are told the same of it.
+        await asyncio.gather(*(set_timer(*one) for one in ((first, alice, "bob", 5), (second, bob, "alice", 7))))
+        heard = [await device.hear() for _ in range(2)]
+        assert {(frame["by"], frame["ttl_seconds"]) for frame in heard} == {("alice", 5), ("bob", 7)}
+        last = max(heard, key=lambda frame: frame["position"])
+    for instance, token in ((first, bob), (second, alice)):
+        (shown,) = instance.call("GET", "/api/conversations/", token=token).json
+        assert shown["ttl_seconds"] == last["ttl_seconds"]
+
+
+async def test_a_reply_is_one_on_every_instance_and_so_is_what_can_be_quoted(replicas: Pair) -> None:
+    first, second = replicas
+    alice, bob = first.join("alice"), second.join("bob")
+    async with (
+        talking(first.socket_url, subprotocols=["recado.v1"]) as one,
+        talking(second.socket_url, subprotocols=["recado.v1"]) as other,
+    ):
+        for talk, token in ((one, alice), (other, bob)):
+            await talk.say({"type": "hello", "token": token})
+            assert (await talk.hear())["type"] == "welcome"
+        await asyncio.to_thread(send, first, alice, "bob", "tea?")
+        question = (await other.hear())["message"]["id"]
+        # As soon as it is told it can be quoted, wherever it was sent; a reply comes by the bus as it is.
+        said = {"type": "send", "client_id": str(uuid4()), "recipient": "alice", "content": "yes", "reply_to": question}
+        await other.say(said)
+        message = (await other.hear())["message"]
+        assert message["reply_to"] == question
+        heard = [await one.hear() for _ in range(2)]
+        assert [frame["message"] for frame in heard][1] == message
+        # What was taken back on one instance cannot be quoted on the other; what quoted it is known on both.
+        await one.say({"type": "delete", "id": question})
+        assert (await one.hear())["type"] == (await other.hear())["type"] == "deleted"
+        await other.say(said | {"client_id": str(uuid4())})
+        assert (await other.hear())["field"] == "reply_to"
+    body = {name: value for name, value in said.items() if name != "type"}
+    again = first.call("POST", "/api/auth/send/", body, token=bob)
+    assert (again.status, again.json) == (200, message)
+    assert listed(first, bob) == listed(second, alice) == [message]
+
+
 async def test_five_hundred_quick_messages_keep_their_order_and_none_is_doubled(replicas: Pair) -> None:
     first, second = replicas
     alice, bob = first.join("alice"), second.join("bob")

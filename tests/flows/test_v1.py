@@ -69,6 +69,36 @@ async def test_hello_is_answered_by_welcome_and_a_send_by_sent(instance: Instanc
         assert await one.hear() == {"type": "pong", "position": 1, "ref": "p"}
 
 
+async def test_a_reply_is_shown_as_one_live_after_a_reconnect_and_when_it_is_edited(instance: Instance) -> None:
+    alice, bob = instance.join("alice"), instance.join("bob")
+    async with device(instance, alice) as (one, welcome), device(instance, bob) as (other, _):
+        await one.say(sending("bob", "tea?"))
+        question = (await one.hear())["message"]["id"]
+        wanted = sending("alice", "yes", reply_to=question)
+        await other.say(wanted)
+        message = (await hear_until(other, "sent"))["message"]
+        assert message["reply_to"] == question
+        assert (await one.hear())["message"] == message
+        # The same id with another quote is another message.
+        for reply_to in (None, message["id"]):
+            await other.say(wanted | {"reply_to": reply_to})
+            assert (await other.hear())["code"] == "conflict"
+        await one.say({"type": "delete", "id": question})
+        assert (await other.hear())["type"] == "deleted"
+        await other.say(wanted)
+        again = await other.hear()
+        assert (again["duplicate"], again["message"]) == (True, message)
+        await other.say(sending("alice", "and more", reply_to=question, ref="r"))
+        refused = await other.hear()
+        assert [refused[name] for name in ("type", "code", "field", "ref")] == ["error", "invalid", "reply_to", "r"]
+        await other.say({"type": "edit", "id": message["id"], "content": "yes!"})
+        edited = (await hear_until(one, "edited"))["message"]
+        assert (edited["content"], edited["reply_to"]) == ("yes!", question)
+        async with device(instance, alice, position=1, epoch=welcome["epoch"]) as (late, _):
+            assert (await hear_until(late, "message"))["message"] == edited
+            assert (await hear_until(late, "edited"))["message"] == edited
+
+
 async def test_what_was_missed_comes_after_the_welcome_and_nothing_twice(instance: Instance) -> None:
     alice, bob = instance.join("alice"), instance.join("bob")
     async with device(instance, bob) as (_, welcome):
@@ -85,6 +115,34 @@ async def test_what_was_missed_comes_after_the_welcome_and_nothing_twice(instanc
             assert [frame["position"] for frame in told] == list(range(8, 252))
             assert [frame["message"]["content"] for frame in told[:-1]] == [f"m{n}" for n in range(7, 250)]
             assert told[-1]["message"]["content"] == "live"
+
+
+async def test_a_timer_reaches_every_device_whoever_was_away_and_who_waits_in_a_long_poll(instance: Instance) -> None:
+    alice, bob = instance.join("alice"), instance.join("bob")
+
+    def set_timer(token: str, peer: str, seconds: int | None) -> None:
+        body = {"ttl_seconds": seconds}
+        assert instance.call("PATCH", f"/api/conversations/{peer}/", body, token=token).status == 200
+
+    async with device(instance, bob) as (_, welcome):
+        epoch = welcome["epoch"]
+    waiting = asyncio.create_task(asyncio.to_thread(instance.call, "GET", "/api/events/?after=0&wait=20", token=bob))
+    async with device(instance, alice) as (one, _), device(instance, alice) as (other, _):
+        await asyncio.to_thread(set_timer, alice, "bob", 60)
+        first = {"type": "timer", "position": 1, "by": "alice", "ttl_seconds": 60}
+        for talk in (one, other):
+            assert await talk.hear() == first | {"peer": "bob"}
+        assert (await waiting).json["events"] == [first | {"peer": "alice"}]
+        await asyncio.to_thread(set_timer, bob, "alice", None)
+        last = {"type": "timer", "position": 2, "by": "bob"}
+        assert await one.hear() == last | {"peer": "bob"}
+        async with device(instance, bob, position=0, epoch=epoch) as (late, welcome):
+            assert (welcome["outcome"], welcome["position"]) == ("recovered", 2)
+            assert await late.hear() == first | {"peer": "alice"}
+            assert await late.hear() == last | {"peer": "alice"}
+            await one.say(sending("bob", "hi"))
+            assert (await hear_until(one, "sent"))["position"] == 3
+            assert (await late.hear())["position"] == 3
 
 
 @pytest.mark.parametrize("wrong", [{"position": 99}, {"position": 0, "epoch": "another"}])

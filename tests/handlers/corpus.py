@@ -55,6 +55,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "PATCH /api/messages/{message_id}/": {"content": "hi"},
     "PATCH /api/users/me/": {"display_name": "Somebody New"},
     "POST /api/conversations/{username}/read/": {"up_to": 1},
+    "PATCH /api/conversations/{username}/": {"ttl_seconds": 86_400},
     "POST /api/push/subscriptions/": {"endpoint": "https://push.invalid.notify.windows.com/w/", "keys": PUSH_KEYS},
 }
 # Whoever changes nothing is told how it stands.

@@ -13,7 +13,7 @@ from tornado.simple_httpclient import HTTPStreamClosedError
 
 from actions import export
 from tests.handlers.inside import running_door
-from tests.handlers.raw import Person
+from tests.handlers.raw import Person, told
 from tests.instances import Instance, Reply
 
 PASSWORD = "correct horse battery"
@@ -44,8 +44,7 @@ def test_the_export_is_one_file_to_keep(server: Instance, joined: Any) -> None:
         (line,) = archive.read("messages.jsonl").splitlines()
         assert json.loads(line)["content"] == "hi"
         assert json.loads(archive.read("manifest.json"))["username"] == alice.name
-    while '"route": "/api/auth/export/", "status": 200' not in server.log():  # written behind the answer
-        pass
+    told(server, '"route": "/api/auth/export/", "status": 200')  # written behind the answer
 
 
 def test_a_conversation_is_deleted_by_the_name_of_the_other_one(server: Instance, joined: Any) -> None:

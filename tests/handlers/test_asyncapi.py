@@ -24,6 +24,7 @@ from realtime.events import (
     Presence,
     Receipt,
     SessionEnded,
+    Timer,
     Typing,
     Unknown,
 )
@@ -41,6 +42,7 @@ EVENTS: tuple[Event, ...] = (
     Deleted(7, "bob"),
     Expired(7, "bob"),
     Receipt("read", "bob", "bob", 7),
+    Timer("bob", "alice", 60),
     Typing("bob"),
     Unknown(),
     Presence("bob", online=True),

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable
 
+import pytest
+
 from tests.handlers.raw import Person
-from tests.instances import Instance
+from tests.instances import Instance, Reply
 
 Join = Callable[[], Person]
 
@@ -28,6 +30,75 @@ def test_each_conversation_shows_its_peer_and_its_last_message(server: Instance,
         {"peer": alice.name, "last_message": note, "unread": 0},
         {"peer": carol.name, "last_message": to_carol, "unread": 1},
     ]
+
+
+def set_timer(server: Instance, who: Person, peer: str, body: object) -> Reply:
+    return server.call("PATCH", f"/api/conversations/{peer}/", body, token=who.token)
+
+
+def test_a_timer_is_set_by_either_shown_to_both_and_told_in_the_log(server: Instance, joined: Join) -> None:
+    alice, bob = joined(), joined()
+    send(server, alice, bob, "hi")
+    reply = set_timer(server, alice, bob.name.upper(), {"ttl_seconds": 60})
+    assert (reply.status, reply.json) == (200, {"peer": bob.name, "ttl_seconds": 60})
+    assert set_timer(server, alice, bob.name, {"ttl_seconds": 60}).json == reply.json
+    for who in (alice, bob):
+        (shown,) = server.call("GET", "/api/conversations/", token=who.token).json
+        assert shown["ttl_seconds"] == 60
+    assert set_timer(server, bob, alice.name, {"ttl_seconds": None}).json == {"peer": alice.name}
+    (shown,) = server.call("GET", "/api/conversations/", token=alice.token).json
+    assert "ttl_seconds" not in shown
+    told = server.call("GET", "/api/events/?after=1", token=alice.token).json["events"]
+    assert told == [
+        {"type": "timer", "position": 2, "peer": bob.name, "by": alice.name, "ttl_seconds": 60},
+        {"type": "timer", "position": 3, "peer": bob.name, "by": bob.name},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, "missing"),
+        ({"ttl_seconds": 0}, "out_of_range"),
+        ({"ttl_seconds": -1}, "out_of_range"),
+        ({"ttl_seconds": 31_536_001}, "out_of_range"),
+        ({"ttl_seconds": 2**53 - 1}, "out_of_range"),
+        ({"ttl_seconds": 1.5}, "invalid"),
+        ({"ttl_seconds": "60"}, "invalid"),
+        ({"ttl_seconds": True}, "invalid"),
+    ],
+)
+def test_a_timer_is_a_time_that_a_message_can_last_or_null(
+    server: Instance, joined: Join, body: object, code: str
+) -> None:
+    alice, bob = joined(), joined()
+    reply = set_timer(server, alice, bob.name, body)
+    assert (reply.status, [(error["field"], error["code"]) for error in reply.json["errors"]]) == (
+        400,
+        [("ttl_seconds", code)],
+    )
+
+
+def test_a_timer_needs_somebody(server: Instance, joined: Join) -> None:
+    alice = joined()
+    reply = set_timer(server, alice, "nobody-of-that-name", {"ttl_seconds": 60})
+    assert (reply.status, reply.json["code"]) == (404, "not_found")
+    shown = server.call("GET", "/api/conversations/nobody-of-that-name/", token=alice.token)
+    assert (shown.status, shown.json["code"]) == (404, "not_found")
+
+
+def test_a_timer_is_shown_before_there_is_a_message_to_the_two_alone(server: Instance, joined: Join) -> None:
+    alice, bob, eve = joined(), joined(), joined()
+
+    def shown(who: Person, peer: Person) -> object:
+        return server.call("GET", f"/api/conversations/{peer.name.upper()}", token=who.token).json
+
+    assert shown(alice, bob) == {"peer": bob.name}
+    set_timer(server, alice, bob.name, {"ttl_seconds": 60})
+    assert shown(alice, bob) == {"peer": bob.name, "ttl_seconds": 60}
+    assert shown(bob, alice) == {"peer": alice.name, "ttl_seconds": 60}
+    assert shown(eve, bob) == {"peer": bob.name}
+    assert shown(alice, alice) == {"peer": alice.name}
 
 
 def test_paging_misses_and_doubles_nothing(server: Instance, joined: Join) -> None:

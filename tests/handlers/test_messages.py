@@ -75,7 +75,7 @@ def test_the_same_client_id_is_the_same_message(server: Instance, joined: Join) 
     assert (first.status, again.status) == (201, 200)
     assert again.json == first.json
     before = {table: rows(server)[table] for table in ("messages", "timelines")}
-    for body in ({"content": "ho"}, {"recipient": carol.name}, {"ttl_seconds": 5}):
+    for body in ({"content": "ho"}, {"recipient": carol.name}, {"ttl_seconds": 5}, {"reply_to": first.json["id"]}):
         wanted = {"recipient": bob.name, "content": "hi", "client_id": identity} | body
         reply = server.call("POST", SEND, wanted, token=alice.token)
         assert (reply.status, reply.json["code"]) == (409, "conflict"), body
@@ -242,6 +242,57 @@ def test_a_lifetime_out_of_range_is_refused_by_its_field(server: Instance, joine
     alice = joined()
     reply = send(server, alice, alice.name, "hi", ttl_seconds=ttl)
     assert (reply.status, reply.json["errors"][0]["field"]) == (400, "ttl_seconds")
+
+
+def test_a_reply_names_what_it_quotes(server: Instance, joined: Join) -> None:
+    alice, bob = joined(), joined()
+    question = send(server, alice, bob.name, "tea?").json
+    reply = send(server, bob, alice.name, "yes", reply_to=question["id"])
+    answer = reply.json
+    assert reply.status == 201
+    assert set(answer) == {"id", "sender", "recipient", "content", "timestamp", "reply_to"}
+    assert answer["reply_to"] == question["id"]
+    assert listed(server, alice) == listed(server, bob) == [answer, question]
+    assert server.call("GET", f"/api/messages/{answer['id']}/", token=alice.token).json == answer
+    assert server.call("GET", "/api/conversations/", token=alice.token).json[0]["last_message"] == answer
+    log = server.call("GET", "/api/events/?after=0", token=alice.token).json
+    assert [event["message"] for event in log["events"]] == [question, answer]
+    edited = server.call("PATCH", f"/api/messages/{answer['id']}/", {"content": "yes!"}, token=bob.token).json
+    assert edited == {**answer, "content": "yes!", "edited_at": edited["edited_at"]}
+    assert "reply_to" not in send(server, bob, alice.name, "by itself", reply_to=None).json
+
+
+@pytest.mark.parametrize("value", [-1, 2**53, -(2**53), "1", "", 1.0, 1.5, True, [], [1], {}, {"id": 1}])
+def test_what_is_no_message_id_is_refused_by_its_field(server: Instance, joined: Join, value: object) -> None:
+    alice = joined()
+    before = rows(server)
+    reply = send(server, alice, alice.name, "hi", reply_to=value)
+    assert (reply.status, reply.json["code"]) == (400, "invalid")
+    # Beyond 2^53 it is refused as JSON already.
+    code = "malformed" if value in (2**53, -(2**53)) else "invalid"
+    assert [(error["field"], error["code"]) for error in reply.json["errors"]] == [("reply_to", code)]
+    assert rows(server) == before
+
+
+def test_what_cannot_be_quoted_is_told_apart_by_nothing(server: Instance, joined: Join) -> None:
+    alice, bob, eve = joined(), joined(), joined()
+    send(server, alice, bob.name, "here")
+    deleted = send(server, alice, bob.name, "taken back").json["id"]
+    assert server.call("DELETE", f"/api/messages/{deleted}/", token=alice.token).status == 204
+    assert server.call("PUT", f"/api/blocks/{alice.name}/", token=bob.token).status == 204
+    hidden = send(server, alice, bob.name, "withheld").json["id"]
+    assert server.call("DELETE", f"/api/blocks/{alice.name}/", token=bob.token).status == 204
+    others = send(server, eve, alice.name, "for alice").json["id"]
+    elsewhere = send(server, bob, eve.name, "for eve").json["id"]
+    before = rows(server)
+    told = []
+    for reply_to in (deleted, hidden, others, elsewhere, 0, 2**52, 2**53 - 1):
+        reply = send(server, bob, alice.name, "hi", reply_to=reply_to)
+        told.append((reply.status, reply.json | {"request_id": ""}, set(reply.headers)))
+    assert rows(server) == before
+    assert told == [told[0]] * len(told)
+    assert (told[0][0], told[0][1]["errors"][0]["code"]) == (400, "not_found")
+    assert send(server, alice, bob.name, "and my own", reply_to=hidden).status == 201
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

@@ -88,6 +88,19 @@ async def test_a_client_id_and_a_lifetime_are_honoured_and_a_repeat_is_silent(se
         ]
 
 
+async def test_a_reply_is_taken_and_its_frame_is_that_of_any_message(server: Instance, joined: Join) -> None:
+    alice = joined()
+    async with talking(server.socket_url, alice.token) as talk:
+        await talk.say({"recipient": alice.name, "content": "milk"})
+        note = await talk.hear()
+        await talk.say({"recipient": alice.name, "content": "done", "reply_to": note["id"]})
+        assert set(await talk.hear()) == {"sender", "message", "id", "recipient", "timestamp"}
+        await talk.say({"recipient": alice.name, "content": "done", "reply_to": note["id"] + 2**40})
+        mistake = await talk.hear()
+        assert (mistake["code"], mistake["field"], set(mistake)) == ("invalid", "reply_to", {"error", "code", "field"})
+    assert [each.get("reply_to") for each in listed(server, alice)] == [note["id"], None]
+
+
 async def test_the_slash_is_optional_and_a_header_does_as_well(server: Instance, joined: Join) -> None:
     alice = joined()
     async with talking(server.socket_url.rstrip("/"), headers=dict([alice.bearer])) as talk:

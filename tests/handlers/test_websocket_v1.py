@@ -116,6 +116,11 @@ WRONG: list[tuple[str, Any, str, str | None]] = [
         for kind, more in (("edit", {"content": "mine now"}), ("delete", {}))
         for whose, number in (("of the peer", "<of bob>"), ("of strangers", "<of eve>"), ("of none", LARGEST), ("0", 0))
     ),
+    *(
+        (f"a reply to {what}", GOOD["send"] | {"reply_to": number}, "invalid", "reply_to")
+        for what, number in (("strangers", "<of eve>"), ("none", LARGEST), ("0", 0), ("-1", -1))
+    ),
+    ("a reply elsewhere", GOOD["send"] | {"recipient": "<eve>", "reply_to": "<of alice>"}, "invalid", "reply_to"),
     ("typing to nobody", {"type": "typing", "peer": "nobody.here"}, "not_found", None),
     *(
         (f"a send to {name[:20]!r}", GOOD["send"] | {"recipient": name}, "not_found", None)

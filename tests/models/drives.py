@@ -31,6 +31,7 @@ from models import (
     sessions,
     shown,
     timelines,
+    timers,
     told,
     users,
 )
@@ -45,6 +46,7 @@ from models.pending import Pending
 from models.push import Claimed, Standing, Stored
 from models.receipts import Receipt
 from models.timelines import Kind
+from models.timers import Timer
 from tests.models.storage import (
     AUDIT_KEEPER,
     NOW,
@@ -181,6 +183,8 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
     "shown.within": lambda db, message: shown.within(db, CONVERSATION, PAIR, Page(SOME), NOW),
     "shown.within after": lambda db, message: shown.within(db, CONVERSATION, PAIR, Page(SOME, after=message), NOW),
     "shown.these": show_some,
+    "messages.is_between": lambda db, message: messages.is_between(db, 1, 2, message, NOW),
+    "messages.is_known": lambda db, _: messages.is_known(db, 1, CLIENT),
     "messages.by_ids": lambda db, message: messages.by_ids(db, list(range(message, message + SOME))),
     "blocks.add": lambda db, message: blocks.add(db, 1, 2, NOW),
     "blocks.of_user": lambda db, message: blocks.of_user(db, 1, after=0, limit=SOME),
@@ -205,6 +209,10 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
         db, session_id=4_000_000, user_id=2, position=1, now=NOW
     ),
     "receipts.read": lambda db, message: receipts.read(db, Receipt(CONVERSATION, 1, 2, Kind.READ, message), NOW),
+    "timers.put": lambda db, message: timers.put(db, Timer(CONVERSATION, 1, 2, 60), NOW),
+    "timers.of_user": lambda db, message: timers.of_user(
+        db, 1, [draft(1, other).conversation_id for other in range(2, SOME)]
+    ),
     "changes.edit": lambda db, message: change(db),
     "changes.delete": lambda db, message: change(db),
     "changes.sweep": lambda db, message: changes.sweep(db, now=NOW + 1, limit=SOME),

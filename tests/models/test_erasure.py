@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 import models.users
-from models import blocks, erasure, sessions, timelines
+from models import blocks, erasure, sessions, timelines, timers
 from models.conversations import StoredKey, create
 from models.db import Database, execute
 from models.drafts import Missing
 from models.erasure import ACCOUNT, Doomed, Job, Resealed
 from models.timelines import Kind
+from models.timers import Timer
 from tests.models.storage import (
     NOW,
     SEALED,
@@ -172,21 +173,23 @@ async def test_their_log_their_memberships_and_their_sessions_go_last(database_u
     async with opened(database_url, ALICE, BOB) as db:
         await add_conversation(db, ALICE, BOB)
         await add_conversation(db, ALICE, ALICE)
+        await timers.put(db, Timer(TALK, BOB, ALICE, 60), NOW)
         await sessions.create(db, session(100), password_version=0, most=9, record=record())
         await fill(db, (ALICE, BOB), (BOB, ALICE))
         job = await erased(db, ALICE)
         await finish(db, job)
+        assert await timers.of_user(db, BOB, [TALK]) == {TALK: 60}
         seen = []
         while (conversation_id := await erasure.next_membership(db, ALICE)) is not None:
             seen.append(conversation_id)
             await erasure.leave(db, ALICE, conversation_id)
         assert seen == sorted((TALK, draft(ALICE, ALICE).conversation_id))
-        assert await erasure.forget_events(db, ALICE) == 2
+        assert await erasure.forget_events(db, ALICE) == 3
         assert await erasure.forget_events(db, ALICE) == 0
         await erasure.end(db, job)
         for table in ("sessions", "members", "timelines", "erasures"):
             assert await rows(db, f"SELECT 1 FROM {table} WHERE user_id = %s", ALICE) == [], table
-        assert await rows(db, "SELECT user_id FROM members") == [(BOB,)]
+        assert await rows(db, "SELECT user_id, ttl_seconds FROM members") == [(BOB, None)]
 
 
 async def test_a_name_that_is_marked_cannot_be_taken(database_url: str) -> None:

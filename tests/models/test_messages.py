@@ -38,6 +38,36 @@ async def test_only_the_two_people_find_a_message(database_url) -> None:
         assert [len(await ids_of(db, each, Page(9))) for each in (1, 2, 3)] == [1, 1, 0]
 
 
+async def test_which_messages_are_between_two_people_for_the_first_of_them(database_url) -> None:
+    async with opened(database_url, 1, 2, 3) as db:
+        one, other, elsewhere, note = await fill(db, (1, 2), (2, 1), (1, 3), (1, 1))
+        await blocks.add(db, 2, 1, NOW)
+        (withheld,) = await fill(db, (1, 2))
+        (brief,) = await store(db, draft(1, 3, expires_at=LATER))
+        every = (one, other, elsewhere, note, withheld, brief.message_id, brief.message_id + 1, 0, -1, 2**53)
+
+        async def between(reader: int, peer: int, now: int = NOW) -> list[int]:
+            return [each for each in every if await messages.is_between(db, reader, peer, each, now)]
+
+        assert await between(1, 2) == [one, other, withheld]
+        assert await between(2, 1) == [one, other]
+        assert await between(1, 1) == [note]
+        assert await between(3, 1) == [elsewhere, brief.message_id]
+        assert await between(3, 1, LATER) == [elsewhere]
+        assert await between(2, 3) == await between(3, 2) == await between(2, 2) == []
+        await db.write(execute, "UPDATE messages SET body = NULL WHERE id = %s", (one,))
+        assert await between(1, 2) == [other, withheld]
+
+
+async def test_a_client_id_is_known_of_whoever_has_used_it_whatever_became_of_the_message(database_url) -> None:
+    async with opened(database_url, 1, 2) as db:
+        (stored,) = await store(db, draft(1, 2, client_id=b"\x05" * 16))
+        await db.write(execute, "UPDATE messages SET body = NULL WHERE id = %s", (stored.message_id,))
+        assert await messages.is_known(db, 1, b"\x05" * 16)
+        assert not await messages.is_known(db, 2, b"\x05" * 16)
+        assert not await messages.is_known(db, 1, b"\x06" * 16)
+
+
 async def test_a_list_holds_what_was_sent_and_received_newest_first(database_url) -> None:
     async with opened(database_url, 1, 2, 3) as db:
         sent = await fill(db, (1, 2), (2, 1), (3, 1), (2, 3), (1, 3))

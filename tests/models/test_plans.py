@@ -135,8 +135,12 @@ def _fill_people(engine: Engine) -> None:
         # The first person talks with many, everybody else with one or two.
         ("conversations", "1000000 + n, 1, n, 0 FROM numbers WHERE n < %s", FRIENDS),
         ("conversations", "n * 1000000 + n + 1, n, n + 1, 0 FROM numbers WHERE n > 1"),
-        ("members", "pair_low, id, 0, 0 FROM conversations"),
-        ("members", "pair_high, id, 0, 0 FROM conversations WHERE pair_high <> pair_low AND pair_high <= %s", PEOPLE),
+        ("members", "pair_low, id, 0, 0, NULL FROM conversations"),
+        (
+            "members",
+            "pair_high, id, 0, 0, NULL FROM conversations WHERE pair_high <> pair_low AND pair_high <= %s",
+            PEOPLE,
+        ),
         ("blocks", "2, n, 0 FROM numbers WHERE n > %s", PEOPLE // 2),
         ("mutes", "2, n, 0 FROM numbers WHERE n > %s", PEOPLE // 2),
         ("receipts", "%s, 1 + n - n / 2 * 2, 5 + n - n / 2 * 2, n, n FROM numbers", draft(1, 2).conversation_id),

@@ -59,6 +59,7 @@ async def test_numbers_of_kinds_never_change() -> None:
         "EXPIRED": 4,
         "DELIVERED": 5,
         "READ": 6,
+        "TIMER": 7,
     }
 
 

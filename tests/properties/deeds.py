@@ -18,6 +18,7 @@ class Letter:
     recipient: str
     text: str
     ttl: int | None
+    quoted: "Letter | None" = None
     sends: list["Deed"] = field(default_factory=list)
     edits: list["Deed"] = field(default_factory=list)
     deletes: list["Deed"] = field(default_factory=list)
@@ -26,6 +27,15 @@ class Letter:
     @property
     def uuid(self) -> UUID:
         return UUID(int=self.number)
+
+    @property
+    def tries(self) -> list["Deed"]:
+        """Those that have sent it, or may have."""
+        return [deed for deed in self.sends if deed.may_have_happened]
+
+    @property
+    def reply_to(self) -> int | None:
+        return None if self.quoted is None else min(self.quoted.ids)
 
     @property
     def client_id(self) -> str:
@@ -74,9 +84,9 @@ class Record:
     unwilling: set[str] = field(default_factory=set)  # who had receipts off at some time
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
-    def letter(self, sender: str, recipient: str, ttl: int | None) -> Letter:
+    def letter(self, sender: str, recipient: str, ttl: int | None, quoted: Letter | None = None) -> Letter:
         number = next(self._numbers)
-        letter = Letter(number, sender, recipient, f"m{number}", ttl)
+        letter = Letter(number, sender, recipient, f"m{number}", ttl, quoted)
         self.letters.append(letter)
         return letter
 

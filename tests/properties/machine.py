@@ -132,7 +132,10 @@ class Storm(RuleBasedStateMachine):
 
     @rule(device=devices, to=people, ttl=st.sampled_from((None, None, None, 5)), via=vias, then=thens)
     def send(self, device: str, to: str, ttl: int | None, via: str, then: str | int) -> None:
-        self._send(device, self.world.record.letter(self.world.devices[device].person, to, ttl), via)
+        """What somebody writes after something else of the two quotes that, whatever has become of it since."""
+        person = self.world.devices[device].person
+        others = [one for one in self.world.record.answered() if {one.sender, one.recipient} == {person, to}]
+        self._send(device, self.world.record.letter(person, to, ttl, others[-1] if others else None), via)
         self.go(then)
 
     @rule(which=indexes, second=st.booleans(), via=vias, then=thens)
@@ -295,7 +298,9 @@ class Storm(RuleBasedStateMachine):
         frame["content"] = letter.text
         if letter.ttl is not None:
             frame["ttl_seconds"] = letter.ttl
-        wanted = Outgoing(letter.recipient, letter.text, letter.uuid, letter.ttl)
+        if letter.reply_to is not None:
+            frame["reply_to"] = letter.reply_to
+        wanted = Outgoing(letter.recipient, letter.text, letter.uuid, letter.ttl, letter.reply_to)
         letter.sends.append(self._do(device, via, frame, letter, messages.send, wanted))
 
     def _do(self, device: str, via: str, frame: Frame, value: Any, act: Any, *args: Any, **kwargs: Any) -> Deed:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase
 
-from actions import events, listen, repair
+from actions import events, listen, presentation, repair
 from actions.app import App
 from models import batch, receipts, timelines
 from realtime.connection import Connection
@@ -43,6 +43,9 @@ async def skip_one(app: App, user_id: int, *, position: int, limit: int) -> Any:
     return (await take(app, user_id, position=position, limit=limit))[1:]
 
 
+async def quotes_nothing(app: App, stored: Any) -> None: ...
+
+
 async def join_later(bus: AirBus, user_id: int) -> bool:
     bus._wanted[user_id] += 1
     asyncio.ensure_future(bus._desk.ask("subscribe", lambda: bus._subscribe(user_id)))  # noqa: RUF006 - the desk holds it
@@ -58,6 +61,7 @@ DAMAGES: dict[str, tuple[Any, str, Any]] = {
     "what was held is given though the log has told it": (Connection, "release", release_twice),
     "the sweep repairs nothing": (repair, "repair", repair_nothing),
     "a repeat is not known": (batch, "_existing", lambda *_: {}),
+    "an edit forgets what was quoted": (presentation, "reply_of", quotes_nothing),
     "an edit has no position": (events, "tell_edited", tell_edited_without_position),
     "the log leaves one out": (events, "after", skip_one),
     "who waits does not wake": (listen.Ear, "write", lambda *_: None),

@@ -21,7 +21,19 @@ def judge(record: Record, fresh: Mapping[str, View], now: int) -> None:
         assert messages.keys() <= known, f"{person} is shown what nobody sent: {messages.keys() - known}"
     for deed in record.deeds:
         allowed = {"edit": ("not_found", "conflict"), "delete": ("not_found", "conflict"), "read": ("not_found",)}
+        if deed.outcome == "invalid" and isinstance(deed.value, Letter) and deed.value.quoted is not None:
+            _judge_refusal(record, deed, deed.value, deed.value.quoted, now)
+            continue
         assert deed.outcome in (None, "ok", *allowed.get(deed.kind, ())), deed
+
+
+def _judge_refusal(record: Record, deed: Deed, letter: Letter, quoted: Letter, now: int) -> None:
+    """A reply is refused where its sender does not see what it quotes, and never once it was stored."""
+    earlier = [one for one in letter.sends if one.happened and one.before(deed)]
+    assert not earlier, f"{letter} was acknowledged, and refused when it was sent again"
+    may_be_gone, _ = _gone(quoted, now)
+    hidden = letter.sender != quoted.sender and True in _withheld(record, quoted, quoted.tries)
+    assert may_be_gone or hidden, f"{letter} was refused, and {quoted} is there"
 
 
 def by_client_id(view: View) -> dict[str, Frame]:
@@ -36,6 +48,9 @@ def by_client_id(view: View) -> dict[str, Frame]:
 
 def _judge_letter(record: Record, letter: Letter, own: Frame | None, theirs: Frame | None, now: int) -> None:
     assert len(letter.ids) <= 1, f"{letter} was answered with {letter.ids}"
+    if not letter.tries:
+        assert own is None, f"{letter} was refused, and is there"
+        return
     may_be_gone, must_be_gone = _gone(letter, now)
     if any(deed.happened for deed in letter.sends) and not may_be_gone:
         assert own is not None, f"{letter} was acknowledged, and is lost"
@@ -46,16 +61,18 @@ def _judge_letter(record: Record, letter: Letter, own: Frame | None, theirs: Fra
     assert letter.ids <= {own["id"]}, f"{letter} was answered with {letter.ids}, and is {own['id']}"
     assert (own["sender"], own["recipient"]) == (letter.sender, letter.recipient), f"{letter} became {own}"
     told = [(deed, {False}) for deed in letter.edits]
+    assert own.get("reply_to") == letter.reply_to, f"{letter} quotes {letter.reply_to}, and became {own}"
     assert own["content"] in _texts(letter, told), f"{letter} became {own}, and not one of {_texts(letter, told)}"
     for deed in (*letter.edits, *letter.deletes):
         assert deed.outcome != "not_found" or may_be_gone, f"{deed} of {letter}, which is there"
     if letter.sender == letter.recipient:
         return
-    withheld = _withheld(record, letter, letter.sends)
+    withheld = _withheld(record, letter, letter.tries)
     assert theirs is not None or withheld != {False}, f"{letter} was not told to its recipient"
     assert theirs is None or withheld != {True}, f"{letter} was told to somebody who blocks its sender"
     if theirs is not None:
         told = [(deed, _withheld(record, letter, [deed])) for deed in letter.edits]
+        assert theirs.get("reply_to") == letter.reply_to, f"{letter} quotes {letter.reply_to}, and became {theirs}"
         assert theirs["content"] in _texts(letter, told), f"{theirs} is not one of {_texts(letter, told)}"
         if all(one == {False} for _, one in told):
             assert _bare(own) == _bare(theirs), f"{letter}: {own} and {theirs}"
@@ -70,9 +87,8 @@ def _gone(letter: Letter, now: int) -> tuple[bool, bool]:
     may = any(deed.may_have_happened for deed in letter.deletes)
     must = any(deed.happened for deed in letter.deletes)
     if letter.ttl is not None:
-        tries = [deed for deed in letter.sends if deed.may_have_happened]
-        may |= min(deed.times[0] for deed in tries) + letter.ttl * 1000 <= now
-        must |= max(deed.times[1] for deed in tries) + letter.ttl * 1000 <= now
+        may |= min(deed.times[0] for deed in letter.tries) + letter.ttl * 1000 <= now
+        must |= max(deed.times[1] for deed in letter.tries) + letter.ttl * 1000 <= now
     return may, must
 
 

@@ -13,6 +13,7 @@ from realtime.events import (
     MessageSent,
     Notice,
     SessionEnded,
+    Timer,
     decode,
     encode,
     event_of,
@@ -27,7 +28,9 @@ EVENTS = st.builds(
     MessageSent,
     st.builds(Message, IDS, TEXT, TEXT, TEXT, TEXT, OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL),
 ) | st.builds(SessionEnded, st.none() | IDS, st.none() | IDS, TEXT)
-EVENTS |= st.builds(Notice, TEXT, TEXT, st.none() | IDS, st.none() | IDS)
+EVENTS |= st.builds(Notice, TEXT, TEXT, st.none() | IDS, st.none() | IDS) | st.builds(
+    Timer, TEXT, TEXT, st.none() | IDS
+)
 
 
 @settings(deadline=None)

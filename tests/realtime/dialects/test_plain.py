@@ -13,7 +13,10 @@ from realtime.events import Message, MessageSent, Notice, SessionEnded
 
 CLIENT_ID = "5f0c6cf0-4d2c-4a4e-9d0e-4b6a3d4f1a11"
 MESSAGE = Message(
-    7, "alice", "bob", "hi <b>", "2026-11-22T08:00:00.000Z", CLIENT_ID, expires_at="soon", edited_at="later"
+    *(7, "alice", "bob", "hi <b>", "2026-11-22T08:00:00.000Z", CLIENT_ID),
+    expires_at="soon",
+    edited_at="later",
+    reply_to=3,
 )
 
 
@@ -52,6 +55,7 @@ def test_a_frame_of_the_first_clients_is_understood() -> None:
 def test_the_further_fields_are_understood() -> None:
     raw = json.dumps({"recipient": "bob", "content": "hi", "client_id": CLIENT_ID, "ttl_seconds": 60})
     assert PLAIN.decode(raw) == Send("bob", "hi", UUID(CLIENT_ID), 60)
+    assert PLAIN.decode('{"recipient": "bob", "content": "hi", "reply_to": 7}') == Send("bob", "hi", reply_to=7)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +79,10 @@ def test_the_further_fields_are_understood() -> None:
         ('{"recipient": "bob", "content": "hi", "ttl_seconds": 1.5}', "ttl_seconds"),
         ('{"recipient": "bob", "content": "hi", "ttl_seconds": true}', "ttl_seconds"),
         ('{"recipient": "bob", "content": "hi", "ttl_seconds": ' + "9" * 5000 + "}", "ttl_seconds"),
+        *(
+            (f'{{"recipient": "bob", "content": "hi", "reply_to": {bad}}}', "reply_to")
+            for bad in ("-1", '"7"', "7.0", "9007199254740992", "true", "[7]")
+        ),
         ('{"recipient": "bob", "content": "hi", "type": "send"}', "type"),
         ('{"recipient": "bob", "content": "hi", "content": "ho"}', "content"),
         ('{"recipient": "bob", "content": "\\ud800"}', "content"),

@@ -37,6 +37,7 @@ from realtime.events import (
     Presence,
     Receipt,
     SessionEnded,
+    Timer,
     Typing,
     Unknown,
 )
@@ -53,7 +54,11 @@ UNDERSTOOD = [
     ),
     (
         {"type": "send", "client_id": CLIENT_ID, "recipient": "bob", "content": "hi", "ttl_seconds": 5, "ref": "r"},
-        Send(UUID(CLIENT_ID), "bob", "hi", 5, "r"),
+        Send(UUID(CLIENT_ID), "bob", "hi", 5, None, "r"),
+    ),
+    (
+        {"type": "send", "client_id": CLIENT_ID, "recipient": "bob", "content": "hi", "reply_to": 7},
+        Send(UUID(CLIENT_ID), "bob", "hi", reply_to=7),
     ),
     ({"type": "ack", "position": 3}, Ack(3)),
     ({"type": "read", "peer": "bob", "up_to": 3}, Read("bob", 3)),
@@ -77,6 +82,13 @@ REFUSED = [
     ('{"type": "ack", "position": 9007199254740992}', "position"),
     ('{"type": "send", "recipient": "bob", "content": "hi"}', "client_id"),
     ('{"type": "send", "client_id": "x", "recipient": "bob", "content": "hi"}', "client_id"),
+    *(
+        (
+            f'{{"type": "send", "client_id": "{CLIENT_ID}", "recipient": "b", "content": "h", "reply_to": {bad}}}',
+            "reply_to",
+        )
+        for bad in ("-1", '"7"', "7.0", "9007199254740992", "true", "[7]")
+    ),
     ('{"type": "ping", "further": 1}', "further"),
     ('{"type": "ping", "type": "ping"}', "type"),
     ('{"type": "ping", "ref": "%s"}' % ("r" * 65), "ref"),
@@ -91,6 +103,11 @@ TOLD: list[tuple[Event, dict[str, object]]] = [
         Receipt("read", "bob", "bob", 7),
         {"type": "receipt", "position": 9, "kind": "read", "by": "bob", "peer": "bob", "up_to": 7},
     ),
+    (
+        Timer("bob", "alice", 60),
+        {"type": "timer", "position": 9, "peer": "bob", "by": "alice", "ttl_seconds": 60},
+    ),
+    (Timer("bob", "alice"), {"type": "timer", "position": 9, "peer": "bob", "by": "alice"}),
     (Unknown(), {"type": "unknown", "position": 9}),
 ]
 
