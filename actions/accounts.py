@@ -1,17 +1,14 @@
 """Accounts: sign up, sign in, does a name exist."""
 
-import dataclasses
-
 import models.audit
 import models.erasure
 import models.users
-from actions import credentials, factors, guessing, second_factor, sessions
+from actions import audit, credentials, factors, guessing, second_factor, sessions
 from actions.app import App, Origin, new_id
 from actions.errors import Conflict, Fault, Forbidden, Invalid, NotFound, Unauthenticated
 from actions.names import BadName, Name, parse_name
 from actions.sessions import Tokens
 from crypto import tokens, tombstones
-from models.audit import Record
 from models.users import User
 
 # The same words for a wrong name and a wrong password: which one it was is nobody's business.
@@ -28,7 +25,13 @@ async def register(app: App, origin: Origin, *, username: str, password: str) ->
     name = _parse(app, username, password)
     user_id = new_id()
     hashed = await credentials.hashed(app, user_id, password)
-    now = app.clock()
+    await create(app, origin, name, user_id=user_id, password=hashed)
+    return name.shown
+
+
+async def create(app: App, origin: Origin, name: Name, *, user_id: int, password: str, reason: str = "") -> None:
+    """Store a new account, whose password is hashed already; `Conflict` when the name or a look-alike is taken."""
+    record = audit.record(app, origin, "register", user_id=user_id, reason=reason)
     try:
         await models.users.create(
             app.db,
@@ -36,15 +39,14 @@ async def register(app: App, origin: Origin, *, username: str, password: str) ->
             name=name.shown,
             key=name.key,
             looks=name.looks,
-            password=hashed,
-            now=now,
-            record=_record(app, origin, "register", actor_id=user_id),
+            password=password,
+            now=record.at,
+            record=record,
             marks=tombstones.known(app.keys.token, name.key, name.looks),
         )
     except models.users.NameTaken as error:
         fault = Fault("username", "taken", "This name, or one that looks like it, is taken.")
         raise Conflict(fault.detail, faults=[fault]) from error
-    return name.shown
 
 
 async def login(app: App, origin: Origin, *, username: str, password: str, device: str = "") -> Tokens:
@@ -58,8 +60,9 @@ async def login(app: App, origin: Origin, *, username: str, password: str, devic
     user = await models.users.by_key(app.db, name.key) if name else None
     await guessing.admit(app, origin, name=_keyed(app, key), user_id=user.id if user else 0)
     if not await credentials.fits(app, user, password):
-        record = _record(app, origin, "login", outcome="refused", target="" if user else _keyed(app, key))
-        await models.audit.append(app.db, dataclasses.replace(record, actor_id=user.id if user else None))
+        who, typed = (user.id, "") if user else (None, _keyed(app, key))
+        record = audit.record(app, origin, "login", user_id=who, outcome="refused", target=typed)
+        await models.audit.append(app.db, record)
         raise Unauthenticated(WRONG)
     assert user is not None  # noqa: S101 (nobody's password fits nobody)
     await credentials.rehash_if_old(app, user, password)
@@ -120,23 +123,3 @@ def _name_or_none(username: str) -> Name | None:
 def _keyed(app: App, text: str) -> str:
     # People type passwords where their name belongs: neither a limiter nor the log may hold it.
     return tokens.keyed_name(app.keys.token, text)
-
-
-def _record(
-    app: App,
-    origin: Origin,
-    action: str,
-    *,
-    outcome: str = "ok",
-    actor_id: int | None = None,
-    target: str = "",
-) -> Record:
-    return Record(
-        at=app.clock(),
-        action=action,
-        outcome=outcome,
-        actor_id=actor_id,
-        target=target,
-        network=origin.network,
-        request_id=origin.request_id,
-    )

@@ -1,4 +1,7 @@
-"""The audit log as people and the server use it: one's own events, what is noted, checkpoints, the end of a segment."""
+"""The audit log as people and the server use it.
+
+What is recorded, and what is only noted; a person's own events; checkpoints, and the end of a segment.
+"""
 
 import asyncio
 import logging
@@ -109,19 +112,42 @@ def title(row: Stored) -> str:
     return named or row.action.replace("_", " ").capitalize() + (", refused" if row.outcome == "refused" else "")
 
 
+def record(
+    app: App,
+    origin: Origin | None,
+    action: str,
+    *,
+    user_id: int | None = None,
+    session_id: int | None = None,
+    outcome: str = "ok",
+    reason: str = "",
+    target: str = "",
+) -> Record:
+    """The record of something that is done now, in this person's name if it is anybody's."""
+    return Record(
+        at=app.clock(),
+        action=action,
+        outcome=outcome,
+        actor_id=user_id,
+        session_id=session_id,
+        network=origin.network if origin else "",
+        reason=reason,
+        target=target,
+        request_id=origin.request_id if origin else "",
+    )
+
+
+def act(app: App, caller: Caller, action: str, *, outcome: str = "ok", reason: str = "", target: str = "") -> Record:
+    """The record of something that the caller does now, with the session in which they do it."""
+    who, where = caller.user_id, caller.session_id
+    return record(
+        app, caller.origin, action, user_id=who, session_id=where, outcome=outcome, reason=reason, target=target
+    )
+
+
 def note(app: App, action: str, *, origin: Origin | None = None, user_id: int | None = None, reason: str = "") -> None:
     """Note a refusal or a failure that nobody waits for; of many, some are only counted (see actions/notes.py)."""
-    app.notes.add(
-        Record(
-            at=app.clock(),
-            action=action,
-            outcome="refused",
-            actor_id=user_id,
-            network=origin.network if origin else "",
-            reason=reason,
-            request_id=origin.request_id if origin else "",
-        )
-    )
+    app.notes.add(record(app, origin, action, user_id=user_id, outcome="refused", reason=reason))
 
 
 async def flush(app: App) -> None:

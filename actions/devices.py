@@ -5,7 +5,7 @@ nobody out.
 """
 
 import models.sessions
-from actions import limits, sessions, step_up
+from actions import audit, limits, sessions, step_up
 from actions.app import App, Caller
 from actions.errors import NotFound
 from models.sessions import Session
@@ -29,7 +29,7 @@ async def end_one(app: App, caller: Caller, session_id: int) -> None:
     if session is None or session.user_id != caller.user_id or not session.is_alive(app.clock()):
         raise NotFound(NO_SESSION)
     await step_up.require_recent(app, caller)
-    record = sessions.act(app, caller, "session_end", target=str(session_id))
+    record = audit.act(app, caller, "session_end", target=str(session_id))
     if not await models.sessions.end(app.db, session_id, now=record.at, reason="revoked", record=record):
         raise NotFound(NO_SESSION)
     sessions.tell_ended(app, caller.user_id, [session_id], "revoked")
@@ -46,5 +46,5 @@ async def end_everywhere(app: App, caller: Caller) -> None:
     """Sign out everywhere: end all of the caller's sessions, the one that asks as well."""
     await limits.spend(app, limits.SESSIONS, caller.user_id)
     await step_up.require_recent(app, caller)
-    record = sessions.act(app, caller, "sessions_end", reason="everywhere")
+    record = audit.act(app, caller, "sessions_end", reason="everywhere")
     await sessions.end_all(app, caller.user_id, reason="logout", record=record)

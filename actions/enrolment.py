@@ -6,7 +6,7 @@ Each of these asks who is there, is recorded, ends the person's other sessions a
 from dataclasses import dataclass
 
 import models.factors
-from actions import factors, limits, notices, sessions, step_up
+from actions import audit, factors, limits, notices, sessions, step_up
 from actions.app import App, Caller, new_id
 from actions.errors import Conflict, Invalid
 from crypto import totp
@@ -65,7 +65,7 @@ async def confirm_totp(app: App, caller: Caller, *, otp: str) -> list[str]:
         await factors.note_refusal(app, caller.user_id, caller.origin)
         raise Invalid.field("otp", "invalid", "The code does not fit. Is the clock of your device right?")
     shown, codes = factors.fresh_codes(app, caller.user_id)
-    record = factors.record(app, caller.origin, "totp_added", user_id=caller.user_id)
+    record = audit.record(app, caller.origin, "totp_added", user_id=caller.user_id)
     if not await models.factors.confirm(app.db, row, step=step, now=app.clock(), codes=codes, record=record):
         raise Conflict("No one-time passwords wait to be confirmed.")
     await changed(app, caller)
@@ -78,7 +78,7 @@ async def remove_totp(
     """Give up one-time passwords. Errors of `step_up.prove`; `Conflict` when there are none, or they must stay."""
     factors.refuse_when_off(app)
     await step_up.prove(app, caller, password=password, otp=otp, recovery_code=recovery_code)
-    record = factors.record(app, caller.origin, "totp_removed", user_id=caller.user_id)
+    record = audit.record(app, caller.origin, "totp_removed", user_id=caller.user_id)
     may_be_last = app.policy.second_factor != factors.REQUIRED
     try:
         gone = await models.factors.remove_totp(app.db, caller.user_id, may_be_last=may_be_last, record=record)
@@ -96,7 +96,7 @@ async def renew_codes(
     factors.refuse_when_off(app)
     await step_up.prove(app, caller, password=password, otp=otp, recovery_code=recovery_code)
     shown, codes = factors.fresh_codes(app, caller.user_id)
-    record = factors.record(app, caller.origin, "recovery_codes_renewed", user_id=caller.user_id)
+    record = audit.record(app, caller.origin, "recovery_codes_renewed", user_id=caller.user_id)
     if not await models.factors.replace_codes(app.db, caller.user_id, codes, now=app.clock(), record=record):
         raise Conflict("Recovery codes come with a second factor: enrol one first.")
     await changed(app, caller)

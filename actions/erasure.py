@@ -11,9 +11,10 @@ import secrets
 from collections.abc import Iterator, Sequence
 
 import models.conversations
+import models.doomed_keys
 import models.erasure
 import models.users
-from actions import accounts, conversation_keys, events, limits, sessions, step_up
+from actions import accounts, audit, conversation_keys, events, limits, sessions, step_up
 from actions.app import App, Caller
 from actions.errors import NotFound
 from actions.names import parse_name
@@ -21,7 +22,8 @@ from crypto import at_rest, passwords, tombstones
 from crypto.at_rest import ConversationKey, Opener, Parties, Place, Sealed
 from crypto.errors import Tampered
 from models.conversations import StoredKey
-from models.erasure import Doomed, Gone, Job, Resealed
+from models.doomed_keys import Doomed, Resealed
+from models.erasure import Gone, Job
 from models.messages import StoredMessage
 
 log = logging.getLogger("recado.erasure")
@@ -53,7 +55,7 @@ async def delete_conversation(app: App, caller: Caller, username: str) -> bool:
     conversation_id = await models.conversations.id_of_pair(app.db, pair)
     if conversation_id is None:
         raise NotFound("There is no such conversation.")
-    record = sessions.act(app, caller, "conversation_deleted")
+    record = audit.act(app, caller, "conversation_deleted")
     job = await models.erasure.begin_conversation(app.db, caller.user_id, conversation_id, app.clock(), record)
     return await _within(app, job)
 
@@ -77,7 +79,7 @@ async def erase_account(
         password=passwords.dummy(app.policy.bcrypt_rounds),
         marks=marks,
         now=app.clock(),
-        record=sessions.act(app, caller, "account_erased"),
+        record=audit.act(app, caller, "account_erased"),
     )
     app.people.drop(user.key)
     if begun is None:
@@ -102,14 +104,14 @@ async def shred(app: App) -> int:
     What others wrote under such a key is sealed by the conversation's present one first.
     """
     now, destroyed = app.clock(), 0
-    for doomed in await models.erasure.due(app.db, now=now, limit=MOST_KEYS):
+    for doomed in await models.doomed_keys.due(app.db, now=now, limit=MOST_KEYS):
         await _reseal(app, doomed)
-        if await models.erasure.destroy_key(app.db, doomed):
+        if await models.doomed_keys.destroy_key(app.db, doomed):
             destroyed += 1
         else:
             # A text that does not open may be mended one day; without its key it could not.
             log.error("a key is still needed", extra={"conversation": doomed.conversation_id})
-            await models.erasure.postpone(app.db, doomed, now + DAY_MILLISECONDS)
+            await models.doomed_keys.postpone(app.db, doomed, now + DAY_MILLISECONDS)
     return destroyed
 
 
@@ -155,28 +157,28 @@ async def _tell(app: App, gone: Gone) -> None:
 
 async def _renew_key(app: App, conversation_id: int) -> None:
     """Let a conversation go on with a fresh key; those it had are destroyed when nobody can be using them."""
-    stored = await models.erasure.newest_key(app.db, conversation_id)
+    stored = await models.doomed_keys.newest_key(app.db, conversation_id)
     if stored is None:
         return
     parties = Parties(conversation_id, stored.pair)
     _, wrapped = at_rest.make_conversation_key(app.keys.master, parties, stored.generation + 1)
     fresh = StoredKey(conversation_id, stored.pair, wrapped.generation, wrapped.master_id, wrapped.wrapped)
-    await models.erasure.doom(app.db, fresh, after=app.clock() + KEY_MILLISECONDS)
+    await models.doomed_keys.doom(app.db, fresh, after=app.clock() + KEY_MILLISECONDS)
     app.current_keys.drop(stored.pair)
 
 
 async def _reseal(app: App, doomed: Doomed) -> None:
     """Seal by the present key of a conversation what an older one has sealed there, as far as it opens."""
-    newest = await models.erasure.newest_key(app.db, doomed.conversation_id)
+    newest = await models.doomed_keys.newest_key(app.db, doomed.conversation_id)
     if newest is None or newest.generation <= doomed.generation:
         return
     key = await conversation_keys.current(app, newest.pair)
     above = 0
-    while stored := await models.erasure.sealed_under(app.db, doomed, above=above, limit=MOST_RESEALED):
+    while stored := await models.doomed_keys.sealed_under(app.db, doomed, above=above, limit=MOST_RESEALED):
         above = stored[-1].id
         faces = [face for message in stored for face in _faces(message) if face.key_generation == doomed.generation]
         openers = {name: Opener(key) for name, key in (await conversation_keys.of_messages(app, faces)).items()}
-        await models.erasure.reseal(app.db, list(_resealed(faces, openers, key, stored)))
+        await models.doomed_keys.reseal(app.db, list(_resealed(faces, openers, key, stored)))
         await asyncio.sleep(PAUSE_SECONDS)
 
 

@@ -21,7 +21,7 @@ import models.push
 import models.sessions
 import models.shown
 import models.users
-from actions import audit, limits, notices, presentation, sessions, step_up
+from actions import audit, limits, notices, presentation, step_up
 from actions.app import App, Caller
 from actions.errors import NotFound
 from actions.times import when, when_known, when_written
@@ -74,7 +74,7 @@ async def begin(app: App, caller: Caller) -> AsyncIterator[bytes]:
     """
     await step_up.require_recent(app, caller)
     await limits.spend(app, limits.EXPORT, caller.user_id)
-    await models.audit.append(app.db, sessions.act(app, caller, "export"))
+    await models.audit.append(app.db, audit.act(app, caller, "export"))
     notices.tell(app, caller.user_id, "export", except_session=caller.session_id)
     return _file(app, caller)
 

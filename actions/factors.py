@@ -3,7 +3,7 @@
 One limit counts every try of a person, whatever the factor and whichever way in, and a new sign-in does not
 reset it. Where they are signed in already they have a limit of their own, so that nobody elsewhere, not even
 with their password, can keep them out. Enrolment and removal are in enrolment.py and passkeys.py, signing in
-is in second_factor.py.
+is in second_factor.py and assertions.py.
 """
 
 import logging
@@ -16,7 +16,6 @@ from actions.app import App, Origin
 from actions.errors import Forbidden
 from crypto import recovery, totp
 from crypto.errors import Tampered, UnknownKey
-from models.audit import Record
 from models.factors import Code, Counts, Totp
 
 log = logging.getLogger("recado.factors")
@@ -67,7 +66,7 @@ async def spend(app: App, user_id: int, origin: Origin) -> None:
 
 async def note_refusal(app: App, user_id: int, origin: Origin) -> None:
     """Record that something was shown that did not fit."""
-    await models.audit.append(app.db, record(app, origin, "second_factor", user_id=user_id, outcome="refused"))
+    await models.audit.append(app.db, audit.record(app, origin, "second_factor", user_id=user_id, outcome="refused"))
 
 
 def refuse_when_off(app: App) -> None:
@@ -84,22 +83,6 @@ async def require_enrolled(app: App, user_id: int) -> None:
         raise Forbidden("This server wants a second factor: enrol one first.", code="enrolment_required")
     # Under this policy the last one cannot be removed.
     app.enrolled.put(user_id, True)
-
-
-def record(
-    app: App, origin: Origin, action: str, *, user_id: int, outcome: str = "ok", reason: str = "", target: str = ""
-) -> Record:
-    """The record of something that was done with a person's factors."""
-    return Record(
-        at=app.clock(),
-        action=action,
-        outcome=outcome,
-        actor_id=user_id,
-        reason=reason,
-        target=target,
-        network=origin.network,
-        request_id=origin.request_id,
-    )
 
 
 def fresh_codes(app: App, user_id: int) -> tuple[list[str], list[Code]]:
@@ -127,7 +110,7 @@ async def _takes_otp(app: App, user_id: int, origin: Origin, typed: str) -> bool
     step = None if seed is None else totp.step_of(seed, typed, app.clock())
     if step is None:
         return False
-    used = record(app, origin, "second_factor", user_id=user_id, reason="otp")
+    used = audit.record(app, origin, "second_factor", user_id=user_id, reason="otp")
     return await models.factors.use_step(app.db, row, step=step, record=used)
 
 
@@ -137,7 +120,7 @@ async def _takes_code(app: App, user_id: int, origin: Origin, typed: str) -> boo
         return False
     for code in await models.factors.codes_of(app.db, user_id):
         if _is_of(app, code, user_id, raw):
-            used = record(app, origin, "second_factor", user_id=user_id, reason="recovery")
+            used = audit.record(app, origin, "second_factor", user_id=user_id, reason="recovery")
             if await models.factors.use_code(app.db, user_id, code, record=used):
                 notices.tell(app, user_id, "recovery_used", except_session=None)
                 return True

@@ -4,7 +4,6 @@ Of one kind by one person (or from one network) the first few of each minute are
 counted, and recorded as one with `dropped=n`. Every memory here has a bound; beyond it there is only a count.
 """
 
-import dataclasses
 from collections import Counter, deque
 
 import models.audit
@@ -67,8 +66,3 @@ class Notes:
         self.dropped += 1
         # Reasons are words of ours, so there are few.
         self._dropped[record.action, record.reason] += 1
-
-
-def refusal(record: Record, reason: str) -> Record:
-    """The same, refused for this reason."""
-    return dataclasses.replace(record, outcome="refused", reason=reason)

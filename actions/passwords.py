@@ -8,7 +8,7 @@ import secrets
 
 import models.passwords
 import models.users
-from actions import credentials, notices, sessions, step_up
+from actions import audit, credentials, notices, sessions, step_up
 from actions.app import App, Caller, Origin
 from actions.errors import Conflict, Unauthenticated
 from crypto import tokens
@@ -35,7 +35,7 @@ async def change(
     credentials.refuse_bad(app, "new", new, name_key=caller.username)
     user = await step_up.prove(app, caller, password=current, otp=otp, recovery_code=recovery_code)
     hashed = await credentials.hashed(app, user.id, new)
-    record = sessions.act(app, caller, "password_change")
+    record = audit.act(app, caller, "password_change")
     ended = await models.passwords.change(
         app.db,
         user.id,
@@ -75,9 +75,7 @@ async def reset(app: App, origin: Origin, *, token: str, new: str) -> None:
     user = await _for_whom(app, token, now)
     credentials.refuse_bad(app, "new", new, name_key=user.key)
     hashed = await credentials.hashed(app, user.id, new)
-    record = Record(
-        at=now, action="password_reset", actor_id=user.id, network=origin.network, request_id=origin.request_id
-    )
+    record = audit.record(app, origin, "password_reset", user_id=user.id)
     ended = await models.passwords.reset(app.db, user.id, mac=_mac(app, token), password=hashed, now=now, record=record)
     if ended is None:
         raise Unauthenticated(NO_RESET)

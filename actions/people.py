@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 
 import models.sessions
 import models.users
-from actions import passwords, sessions
+from actions import accounts, audit, passwords, sessions
 from actions.app import App, Origin, new_id
 from actions.errors import Conflict, Invalid, NotFound
 from actions.names import BadName, parse_name
-from crypto import tombstones
 from crypto.passwords import dummy
 from models.audit import Record
 from models.sessions import Session
@@ -35,21 +34,8 @@ async def create(app: App, username: str) -> Made:
         name = parse_name(username)
     except BadName as error:
         raise Invalid(error.detail) from error
-    user_id = new_id()
-    try:
-        await models.users.create(
-            app.db,
-            user_id=user_id,
-            name=name.shown,
-            key=name.key,
-            looks=name.looks,
-            password=dummy(app.policy.bcrypt_rounds),  # nobody's, until it is set
-            now=app.clock(),
-            record=_record(app, user_id, "register"),
-            marks=tombstones.known(app.keys.token, name.key, name.looks),
-        )
-    except models.users.NameTaken as error:
-        raise Conflict("This name, or one that looks like it, is taken.") from error
+    password = dummy(app.policy.bcrypt_rounds)  # nobody's, until it is set
+    await accounts.create(app, OPERATOR, name, user_id=new_id(), password=password, reason="operator")
     return await reset_password(app, name.shown)
 
 
@@ -100,4 +86,4 @@ async def _person(app: App, username: str) -> User:
 
 
 def _record(app: App, user_id: int, action: str) -> Record:
-    return Record(at=app.clock(), action=action, actor_id=user_id, reason="operator")
+    return audit.record(app, OPERATOR, action, user_id=user_id, reason="operator")

@@ -10,10 +10,11 @@ from typing import Any
 import models.audit
 import models.pending
 import models.users
-from actions import factors, notices, passkeys, sessions
+from actions import assertions, audit, factors, notices, sessions
 from actions.app import App, Origin
+from actions.assertions import Request
+from actions.ceremonies import Site
 from actions.errors import SecondFactorRequired, Unauthenticated
-from actions.passkeys import Request, Site
 from actions.sessions import Tokens
 from crypto import bindings
 from models.pending import Pending
@@ -37,7 +38,7 @@ async def ask(app: App, user: User, origin: Origin, *, device: str) -> SecondFac
         expires_at=now + PENDING_SECONDS * 1000,
         now=now,
     )
-    record = factors.record(app, origin, "login", user_id=user.id, outcome="pending", reason="second_factor")
+    record = audit.record(app, origin, "login", user_id=user.id, outcome="pending", reason="second_factor")
     await models.audit.append(app.db, record)
     return SecondFactorRequired(token, await factors.methods(app, user.id))
 
@@ -48,7 +49,7 @@ async def ask_passkey(app: App, site: Site | None, *, token: str) -> Request:
     pending = await models.pending.find(app.db, mac, most_tries=MOST_TRIES, now=app.clock())
     await _owner(app, token, pending)
     assert pending is not None  # noqa: S101 - it has an owner
-    return await passkeys.ask_second(app, site, user_id=pending.user_id, holder=mac)
+    return await assertions.ask_second(app, site, user_id=pending.user_id, holder=mac)
 
 
 async def complete(
@@ -71,7 +72,7 @@ async def complete(
     user = await _owner(app, token, pending)
     assert pending is not None  # noqa: S101 - it has an owner
     if credential is not None:
-        fits = await passkeys.verify_second(app, origin, site, user_id=user.id, holder=mac, credential=credential)
+        fits = await assertions.verify_second(app, origin, site, user_id=user.id, holder=mac, credential=credential)
     else:
         fits = await factors.verify(app, user.id, origin, otp=otp, recovery_code=recovery_code) is not None
     if not fits:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import models.sessions
-from actions import limits, notices
+from actions import audit, limits, notices
 from actions.app import App, Caller, Origin, new_id
 from actions.errors import TryLater, Unauthenticated
 from crypto import tokens
@@ -75,7 +75,7 @@ async def begin(app: App, user: User, origin: Origin, *, device: str) -> Tokens:
     )
     session = _sealed(app, session)
     version, most = user.password_version, app.policy.max_sessions
-    record = _record(app, session, origin, "login")
+    record = audit.record(app, origin, "login", user_id=user.id, session_id=session_id)
     try:
         evicted = await models.sessions.create(app.db, session, password_version=version, most=most, record=record)
     except models.sessions.Overtaken as error:
@@ -157,14 +157,14 @@ async def renew(app: App, caller: Caller, *, record: Record) -> None:
 async def end(app: App, caller: Caller) -> None:
     """Sign out: end the caller's own session, everywhere."""
     await limits.spend(app, limits.SESSIONS, caller.user_id)
-    record = act(app, caller, "logout")
+    record = audit.act(app, caller, "logout")
     await models.sessions.end(app.db, caller.session_id, now=record.at, reason="logout", record=record)
     tell_ended(app, caller.user_id, [caller.session_id], "logout")
 
 
 async def end_others(app: App, caller: Caller, *, reason: str) -> int:
     """End all of the caller's sessions but the one that asks; how many these were."""
-    record = act(app, caller, "sessions_end", reason=reason)
+    record = audit.act(app, caller, "sessions_end", reason=reason)
     return await _end_of(app, caller.user_id, caller.session_id, reason, record)
 
 
@@ -230,20 +230,6 @@ def tell_ended(app: App, user_id: int, session_ids: Iterable[int], reason: str) 
         app.bus.publish([(user_id, None)], SessionEnded(session_id=session_id, except_id=None, reason=reason))
 
 
-def act(app: App, caller: Caller, action: str, *, target: str = "", reason: str = "") -> Record:
-    """The record of something that the caller does now."""
-    return Record(
-        at=app.clock(),
-        action=action,
-        actor_id=caller.user_id,
-        session_id=caller.session_id,
-        network=caller.origin.network,
-        reason=reason,
-        target=target,
-        request_id=caller.origin.request_id,
-    )
-
-
 async def _end_of(app: App, user_id: int, except_id: int | None, reason: str, record: Record) -> int:
     ended = await models.sessions.end_of(
         app.db, user_id, except_id=except_id, now=record.at, reason=reason, record=record
@@ -270,7 +256,7 @@ async def _is_ours(app: App, session: Session) -> bool:
     if tokens.is_session_seal(app.keys.token, session.seal, *_sealed_facts(session)):
         return True
     log.error("a session's row is not as it was written", extra={"session": session.id, "user": session.user_id})
-    record = Record(at=app.clock(), action="session_tampered", outcome="refused", session_id=session.id)
+    record = audit.record(app, None, "session_tampered", outcome="refused", session_id=session.id)
     if await models.sessions.end(app.db, session.id, now=record.at, reason="tampered", record=record):
         tell_ended(app, session.user_id, [session.id], "tampered")
     return False
@@ -296,23 +282,13 @@ def _ticket_owner(user_id: int, session_id: int) -> str:
 
 
 async def _end_reused(app: App, session: Session, origin: Origin) -> None:
-    record = _record(app, session, origin, "refresh_reuse", outcome="refused")
+    record = audit.record(
+        app, origin, "refresh_reuse", outcome="refused", user_id=session.user_id, session_id=session.id
+    )
     ended = await models.sessions.end(app.db, session.id, now=record.at, reason="refresh_reuse", record=record)
     tell_ended(app, session.user_id, [session.id], "refresh_reuse")
     if ended:
         notices.tell(app, session.user_id, "refresh_reuse", except_session=session.id, session=session.id)
-
-
-def _record(app: App, session: Session, origin: Origin, action: str, outcome: str = "ok") -> Record:
-    return Record(
-        at=app.clock(),
-        action=action,
-        outcome=outcome,
-        actor_id=session.user_id,
-        session_id=session.id,
-        network=origin.network,
-        request_id=origin.request_id,
-    )
 
 
 def _fingerprint(app: App, user_id: int, refresh_text: str) -> bytes:

@@ -4,11 +4,9 @@ The proof belongs to the session: its time stands in the session's row, under th
 writes to the database can give it.
 """
 
-from dataclasses import replace
-
 import models.audit
 import models.users
-from actions import credentials, factors, limits, sessions
+from actions import audit, credentials, factors, limits, sessions
 from actions.app import App, Caller
 from actions.errors import Forbidden, Unauthenticated
 from models.users import User
@@ -71,9 +69,8 @@ async def _is_fresh(app: App, caller: Caller) -> bool:
 
 async def renew(app: App, caller: Caller) -> None:
     """Note that the caller has proved just now who they are; for `prove`, and for whoever proves it otherwise."""
-    await sessions.renew(app, caller, record=sessions.act(app, caller, "step_up"))
+    await sessions.renew(app, caller, record=audit.act(app, caller, "step_up"))
 
 
 async def _refuse(app: App, caller: Caller, reason: str) -> None:
-    record = replace(sessions.act(app, caller, "step_up", reason=reason), outcome="refused")
-    await models.audit.append(app.db, record)
+    await models.audit.append(app.db, audit.act(app, caller, "step_up", outcome="refused", reason=reason))

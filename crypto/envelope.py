@@ -1,8 +1,6 @@
 """What crosses the bus: a payload sealed with the bus ring, led by the id of its key.
 
-Layout: length of the key id (1 byte), key id, Fernet token. A channel, when one is named, is part of what is
-sealed: the envelope opens on that channel only. The empty channel binds none, for a payload that goes to
-several at once.
+Layout: length of the key id (1 byte), key id, Fernet token. What is sealed begins with the words of its purpose.
 """
 
 from hmac import compare_digest
@@ -12,31 +10,24 @@ from crypto.errors import Tampered
 from crypto.keyring import Ring
 
 _NO_TIME = 0
+_CONTEXT = canonical(b"bus", 1, b"")  # the empty field stands where an envelope was once bound to a channel
 
 
-def seal_envelope(bus: Ring, channel: str, payload: bytes) -> bytes:
-    """Seal a payload for one channel, or for any when `channel` is empty."""
+def seal_envelope(bus: Ring, payload: bytes) -> bytes:
+    """Seal a payload with the current key."""
     key = bus.current
     key_id = key.id.encode()
-    return bytes((len(key_id),)) + key_id + key.fernet.encrypt_at_time(_context(channel) + payload, _NO_TIME)
+    return bytes((len(key_id),)) + key_id + key.fernet.encrypt_at_time(_CONTEXT + payload, _NO_TIME)
 
 
-def open_envelope(bus: Ring, channel: str, sealed: bytes) -> bytes:
-    """The payload. UnknownKey when the ring lacks its key; Tampered when changed, or for another channel."""
+def open_envelope(bus: Ring, sealed: bytes) -> bytes:
+    """The payload. UnknownKey when the ring lacks its key; Tampered when changed, or sealed for something else."""
     start = 1 + sealed[0] if sealed else 1
     try:
         key_id = sealed[1:start].decode("ascii")
     except UnicodeDecodeError:
         raise Tampered("not an envelope") from None
     opened = open_fernet(bus.by_id(key_id).fernet, sealed[start:])
-    context = _context(channel)
-    if not compare_digest(opened[: len(context)], context):
-        raise Tampered("sealed for another channel")
-    return opened[len(context) :]
-
-
-def _context(channel: str) -> bytes:
-    return canonical(b"bus", 1, channel.encode()) if channel else _ANY_CHANNEL
-
-
-_ANY_CHANNEL = canonical(b"bus", 1, b"")
+    if not compare_digest(opened[: len(_CONTEXT)], _CONTEXT):
+        raise Tampered("sealed for something else")
+    return opened[len(_CONTEXT) :]

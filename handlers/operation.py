@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from actions.app import App, Caller, Origin
+from actions.ceremonies import Site
 from actions.limits import Rule
-from actions.passkeys import Site
 
 B = TypeVar("B")
 Q = TypeVar("Q")

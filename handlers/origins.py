@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from tornado.httputil import HTTPServerRequest
 
-from actions.passkeys import Site
+from actions.ceremonies import Site
 
 IPV4_PREFIX = 24
 IPV6_PREFIX = 48

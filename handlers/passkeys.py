@@ -5,10 +5,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from actions import passkeys, second_factor
+from actions import assertions, passkeys, second_factor
+from actions.assertions import Request as Asked
+from actions.ceremonies import CHALLENGE_SECONDS, text_of
 from actions.errors import Invalid, NotFound
-from actions.passkeys import CHALLENGE_SECONDS, Creation, Passkey, text_of
-from actions.passkeys import Request as Asked
+from actions.passkeys import Creation, Passkey
 from actions.times import when, when_known
 from handlers.auth import token_answer
 from handlers.operation import Answer, Call
@@ -195,13 +196,13 @@ async def ask(call: Call[Who, None]) -> Answer:
     if body.mfa_token is not None:
         asked = await second_factor.ask_passkey(call.app, call.site(), token=body.mfa_token)
     else:
-        asked = await passkeys.ask(call.app, call.site(), username=body.username)
+        asked = await assertions.ask(call.app, call.site(), username=body.username)
     return Answer(_request(asked))
 
 
 async def login(call: Call[PasskeyLogin, None]) -> Answer:
     """Sign in with a passkey alone."""
-    tokens = await passkeys.login(
+    tokens = await assertions.login(
         call.app, call.origin, call.site(), credential=plain(call.body.credential), device=call.body.device
     )
     return token_answer(call.keeps_cookie, tokens)
@@ -209,12 +210,12 @@ async def login(call: Call[PasskeyLogin, None]) -> Answer:
 
 async def ask_step_up(call: Call[None, None]) -> Answer:
     """Begin to prove by passkey who is there."""
-    return Answer(_request(await passkeys.ask_step_up(call.app, call.caller, call.site())))
+    return Answer(_request(await assertions.ask_step_up(call.app, call.caller, call.site())))
 
 
 async def step_up(call: Call[Shown, None]) -> Answer:
     """Prove by passkey who is there."""
-    await passkeys.prove(call.app, call.caller, call.site(), credential=plain(call.body.credential))
+    await assertions.prove(call.app, call.caller, call.site(), credential=plain(call.body.credential))
     return Answer(status=204)
 
 

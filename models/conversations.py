@@ -26,6 +26,7 @@ ADD = (
 )
 ADD_MEMBER = "INSERT INTO members (user_id, conversation_id) VALUES (%s, %s)"
 ADD_KEY = "INSERT INTO conversation_keys (conversation_id, generation, master_id, wrapped) VALUES (%s, %s, %s, %s)"
+PAIR = "SELECT pair_low, pair_high FROM conversations WHERE id = %s"
 # The newest message still there of each conversation of a member: three index look-ups for each of them.
 PEER = "(SELECT c.pair_low + c.pair_high - own.user_id FROM conversations c WHERE c.id = own.conversation_id)"
 NEWEST_IN = "SELECT (SELECT m.id FROM messages m WHERE {which} AND {there} ORDER BY m.id + 0 DESC LIMIT 1) AS id"

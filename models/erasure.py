@@ -1,20 +1,20 @@
-"""Destruction: of a person's messages, of a conversation as one of its people has it, of an account, of keys.
+"""Destruction: of a person's messages, of a conversation as one of its people has it, of an account.
 
 Everybody's words are their own. What somebody wrote is destroyed for both people; what the other one wrote leaves
 whoever deletes the conversation (its row says that it was never told to them) and stays with its author.
 
 It goes in steps, each one short transaction, so that nobody waits long and a process may die between any two: what is
-to be destroyed is what a row of `erasures` or `doomed_keys` says, and each step takes the next that is still there.
+to be destroyed is what a row of `erasures` says, and each step takes the next that is still there. Keys that have
+sealed what is gone are in doomed_keys.py.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from models import audit, sessions, timelines, timers
-from models.conversations import StoredKey
+from models.conversations import PAIR
 from models.db import Database, Engine, Row, execute, fetch, is_postgres, rows_of_marks
-from models.messages import SELECT, SENT, WITHIN_TOLD, WITHIN_WITHHELD, StoredMessage, from_row
+from models.messages import SENT, WITHIN_TOLD, WITHIN_WITHHELD
 from models.timelines import Entry, Kind
 from models.users import MARKED
 
@@ -65,36 +65,6 @@ DESTROY = (
 WITHDRAW = (
     "UPDATE messages SET recipient_position = NULL WHERE recipient_position IS NOT NULL AND id IN {marks} RETURNING id"
 )
-PAIR = "SELECT pair_low, pair_high FROM conversations WHERE id = %s"
-
-NEWEST_KEY = (
-    "SELECT c.pair_low, c.pair_high, k.generation, k.master_id, k.wrapped FROM conversation_keys k"
-    " JOIN conversations c ON c.id = k.conversation_id WHERE k.conversation_id = %s ORDER BY k.generation DESC LIMIT 1"
-)
-ADD_KEY = (
-    "INSERT INTO conversation_keys (conversation_id, generation, master_id, wrapped) VALUES (%s, %s, %s, %s)"
-    " ON CONFLICT (conversation_id, generation) DO NOTHING"
-)
-DOOM = (
-    "INSERT INTO doomed_keys (conversation_id, generation, after_at)"
-    " SELECT conversation_id, generation, %s FROM conversation_keys WHERE conversation_id = %s AND generation < %s"
-    " ON CONFLICT (conversation_id, generation) DO NOTHING"
-)
-DUE = "SELECT conversation_id, generation FROM doomed_keys WHERE after_at <= %s ORDER BY after_at LIMIT %s"
-POSTPONE = "UPDATE doomed_keys SET after_at = %s WHERE conversation_id = %s AND generation = %s"
-UNDER = "(m.key_generation = %s OR (m.kept_body IS NOT NULL AND m.kept_key_generation = %s))"
-RESEAL = (
-    "UPDATE messages SET key_generation = v.column1, alg = v.column2, body = v.column3 FROM (VALUES {marks}) AS v"
-    " WHERE messages.id = v.column4 AND messages.revision = v.column5 AND messages.body = v.column6"
-)
-RESEAL_KEPT = (
-    "UPDATE messages SET kept_key_generation = v.column1, kept_alg = v.column2, kept_body = v.column3"
-    " FROM (VALUES {marks}) AS v WHERE messages.id = v.column4 AND messages.kept_revision = v.column5"
-    " AND messages.kept_body = v.column6"
-)
-DROP_KEY = "DELETE FROM conversation_keys WHERE conversation_id = %s AND generation = %s"
-DROP_DOOM = "DELETE FROM doomed_keys WHERE conversation_id = %s AND generation = %s"
-
 NEXT_MEMBERSHIP = "SELECT conversation_id FROM members WHERE user_id = %s ORDER BY conversation_id LIMIT 1"
 LEAVE = (
     "DELETE FROM receipts WHERE conversation_id = %s AND user_id = %s",
@@ -141,27 +111,6 @@ class Gone:
 
     entries: tuple[Entry, ...]
     pairs: dict[int, tuple[int, int]]  # by message
-
-
-@dataclass(frozen=True, slots=True)
-class Doomed:
-    """A conversation key that is due to be destroyed."""
-
-    conversation_id: int
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Resealed:
-    """A text of a message under another key; `old` is the body that it takes the place of, `kept` which of the two."""
-
-    message_id: int
-    revision: int
-    old: bytes
-    alg: int
-    key_generation: int
-    body: bytes
-    kept: bool
 
 
 async def begin_conversation(db: Database, user_id: int, conversation_id: int, now: int, record: audit.Record) -> Job:
@@ -317,84 +266,6 @@ def _end(engine: Engine, job: Job) -> None:
     if job.is_account:
         execute(engine, DROP_SESSIONS, (job.user_id,))
     execute(engine, END, (job.user_id, job.conversation_id, job.up_to))
-
-
-async def newest_key(db: Database, conversation_id: int) -> StoredKey | None:
-    """The newest key of a direct conversation."""
-    rows = await db.read(fetch, NEWEST_KEY, (conversation_id,))
-    if not rows:
-        return None
-    low, high, generation, master_id, wrapped = rows[0]
-    return StoredKey(conversation_id, (low, high), generation, master_id, bytes(wrapped))
-
-
-async def doom(db: Database, fresh: StoredKey, *, after: int) -> None:
-    """Let a conversation go on with a fresh key, and destroy the older ones from `after` on."""
-    await db.write(_doom, fresh, after)
-
-
-def _doom(engine: Engine, fresh: StoredKey, after: int) -> None:
-    execute(engine, ADD_KEY, (fresh.conversation_id, fresh.generation, fresh.master_id, fresh.wrapped))
-    execute(engine, DOOM, (after, fresh.conversation_id, fresh.generation))
-
-
-async def due(db: Database, *, now: int, limit: int) -> list[Doomed]:
-    """The keys that are due to be destroyed, those that have waited longest first."""
-    return [Doomed(*row) for row in await db.read(fetch, DUE, (now, limit))]
-
-
-async def postpone(db: Database, doomed: Doomed, after: int) -> None:
-    """Something is sealed with it that does not open: come back to it then."""
-    await db.write(execute, POSTPONE, (after, doomed.conversation_id, doomed.generation))
-
-
-async def sealed_under(db: Database, doomed: Doomed, *, above: int, limit: int) -> list[StoredMessage]:
-    """Messages with an id above that which still need this key, by id."""
-    return await db.read(_sealed_under, doomed, above, limit)
-
-
-def _sealed_under(engine: Engine, doomed: Doomed, above: int, limit: int) -> list[StoredMessage]:
-    pair = fetch(engine, PAIR, (doomed.conversation_id,))
-    found: dict[int, StoredMessage] = {}
-    for person in sorted(set(pair[0])) if pair else ():
-        for which in (WITHIN_TOLD, WITHIN_WITHHELD):
-            values = (doomed.conversation_id, person, doomed.generation, doomed.generation, above, limit)
-            text = f"{SELECT}WHERE {which} AND m.body IS NOT NULL AND {UNDER}"
-            rows = fetch(engine, text + " AND m.id + 0 > %s ORDER BY m.id + 0 LIMIT %s", values)
-            found |= {row[0]: from_row(row) for row in rows}
-    return [found[message_id] for message_id in sorted(found)[:limit]]
-
-
-async def reseal(db: Database, texts: Sequence[Resealed]) -> int:
-    """Put these texts in the place of the same ones under an older key; what has changed meanwhile stays as it is."""
-    return await db.write(_reseal, tuple(texts)) if texts else 0
-
-
-def _reseal(engine: Engine, texts: tuple[Resealed, ...]) -> int:
-    changed = 0
-    for statement, kept in ((RESEAL, False), (RESEAL_KEPT, True)):
-        rows = [
-            (text.key_generation, text.alg, text.body, text.message_id, text.revision, text.old)
-            for text in texts
-            if text.kept == kept
-        ]
-        if rows:
-            marks = rows_of_marks(len(rows), 6)
-            changed += execute(engine, statement.format(marks=marks), list(chain.from_iterable(rows)))
-    return changed
-
-
-async def destroy_key(db: Database, doomed: Doomed) -> bool:
-    """Destroy a conversation key; False, and nothing happens, when something is still sealed with it."""
-    return await db.write(_destroy_key, doomed)
-
-
-def _destroy_key(engine: Engine, doomed: Doomed) -> bool:
-    if _sealed_under(engine, doomed, 0, 1):
-        return False
-    for statement in (DROP_KEY, DROP_DOOM):
-        execute(engine, statement, (doomed.conversation_id, doomed.generation))
-    return True
 
 
 async def scrub(db: Database, *, rows: bool) -> None:

@@ -78,6 +78,24 @@ def load(raw: bytes | str) -> object:
     return value
 
 
+def glimpse(raw: str, name: str) -> str | None:
+    """A string of the outermost object in a text that `load` has refused, for whoever must answer it.
+
+    None when the text cannot be read at all, and when there is no such string, or one that cannot be passed on.
+    """
+    try:
+        if len(raw) > MAX_PARTS:
+            _check_parts(raw)
+        value = _LENIENT.decode(raw)
+        text = value.get(name) if isinstance(value, dict) else None
+        if isinstance(text, str):
+            _check_text(text)
+            return text
+    except (ValueError, RecursionError):
+        pass
+    return None
+
+
 def fit(value: object, kind: type[T]) -> T:
     """The loaded value as a `kind` (a msgspec Struct). Raises `Malformed`, which names the field at fault."""
     try:

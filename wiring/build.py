@@ -216,8 +216,8 @@ def _bus(settings: Settings, hub: Hub, ring: Callable[[], Ring]) -> Bus:
         settings.redis.url,
         hub,
         secrets.token_bytes(ORIGIN_BYTES),
-        lambda payload: envelope.seal_envelope(ring(), "", payload),
-        lambda sealed: envelope.open_envelope(ring(), "", sealed),
+        lambda payload: envelope.seal_envelope(ring(), payload),
+        lambda sealed: envelope.open_envelope(ring(), sealed),
         settings.redis.prefix,
     )
 

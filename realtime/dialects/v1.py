@@ -24,7 +24,7 @@ from realtime.events import (
     Typing,
     Unknown,
 )
-from realtime.strict_json import Malformed, fit, load
+from realtime.strict_json import Malformed, fit, glimpse, load
 
 SUBPROTOCOL = "recado.v1"
 MOST_REF = 64
@@ -273,13 +273,16 @@ class V1:
 
     def decode(self, raw: str) -> Frame:
         """The client's frame. Raises `FrameError`, with the `ref` when one could be read."""
-        ref: str | None = None
         try:
             value = load(raw)
-            ref = _ref_of(value)
+        except Malformed as error:
+            ref = None if error.field == "ref" else glimpse(raw, "ref")
+            raise FrameError("invalid", error.detail, error.field, _fitting(ref)) from None
+        try:
             return fit(value, _kind_of(value))
         except Malformed as error:
-            raise FrameError("invalid", error.detail, error.field, ref) from None
+            ref = value.get("ref") if isinstance(value, dict) else None
+            raise FrameError("invalid", error.detail, error.field, _fitting(ref)) from None
 
     def heartbeat(self, position: int) -> bytes:
         """Still here, and how far the log goes."""
@@ -341,8 +344,7 @@ def _kind_of(value: object) -> type[Frame]:
     return FRAMES[kind]
 
 
-def _ref_of(value: object) -> str | None:
-    ref = value.get("ref") if isinstance(value, dict) else None
+def _fitting(ref: object) -> str | None:
     return ref if isinstance(ref, str) and len(ref) <= MOST_REF else None
 
 

@@ -4,16 +4,20 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pyotp
+import pytest
 
-from actions import accounts, audit, enrolment, passkeys, second_factor, sessions
+from actions import accounts, assertions, audit, enrolment, passkeys, second_factor, sessions
 from actions.app import App, Caller, Origin
+from actions.assertions import Request
+from actions.ceremonies import Site, text_of
 from actions.errors import Refused, SecondFactorRequired, TooMany
-from actions.passkeys import Creation, Passkey, Request, Site, text_of
+from actions.passkeys import Creation, Passkey
 from tests.actions.stage import rows
 from tests.authenticator import Authenticator
 from tests.rooms import ORIGIN, PASSWORD, Clock, join
 
 HERE = Site("localhost", "http://localhost:8000")
+OTHER_PLACE = Site("other.example", "https://other.example")
 ELSEWHERE = Origin(request_id="1" * 16, address="192.0.2.1/32", network="192.0.2.0/24", agent="test")
 
 
@@ -49,6 +53,21 @@ async def add_passkey(
     return await passkeys.register(app, caller, site, name=name, credential=device.create(options))
 
 
+async def owner(app: App, name: str = "alice") -> tuple[Caller, Authenticator]:
+    """Somebody new with a passkey."""
+    caller, device = await join(app, name), Authenticator()
+    await add_passkey(app, caller, device)
+    return caller, device
+
+
+async def log_in(app: App, device: Authenticator, username: str | None = None, **changes: Any) -> Caller:
+    """Who comes in with a passkey alone."""
+    asked = await assertions.ask(app, HERE, username=username)
+    shown = device.get(request(asked), **changes)
+    tokens = await assertions.login(app, ORIGIN, HERE, credential=shown, device="a laptop")
+    return await sessions.authenticate(app, tokens.access, ORIGIN)
+
+
 async def ask(app: App, name: str, origin: Origin = ORIGIN) -> SecondFactorRequired:
     """What somebody with a second factor is told after their password."""
     try:
@@ -62,6 +81,13 @@ async def complete(app: App, token: str, origin: Origin = ORIGIN, **shown: Any) 
     """Who comes in with this second factor."""
     tokens = await second_factor.complete(app, origin, HERE, token=token, **shown)
     return await sessions.authenticate(app, tokens.access, origin)
+
+
+async def code_of(doing: Awaitable[object]) -> str:
+    """The code of the error that it raises."""
+    with pytest.raises(Refused) as error:
+        await doing
+    return error.value.code
 
 
 async def until_limited(doing: Callable[[], Awaitable[object]]) -> int:

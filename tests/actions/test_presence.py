@@ -11,7 +11,7 @@ import models.presence
 from actions import attach, blocks, conversations, presence, profile
 from actions.app import App, Caller
 from actions.errors import NotFound
-from models.db import Unavailable
+from models.db import Unavailable, execute
 from realtime.connection import Connection
 from realtime.events import Typing
 from realtime.presence import LocalPresence
@@ -280,9 +280,7 @@ async def test_a_handshake_with_an_ended_session_is_not_being_there(sqlite_url: 
     async with stage(sqlite_url) as (app, _):
         alice, bob = await friends(app, "alice", "bob")
         (of_alice,) = await there(app, alice)
-        await app.db.write(
-            lambda engine: engine.execute_sql("UPDATE sessions SET ended_at = 1 WHERE id = ?", (bob.session_id,))
-        )
+        await app.db.write(execute, "UPDATE sessions SET ended_at = 1 WHERE id = %s", (bob.session_id,))
         with pytest.raises(Exception, match="Sign in again"):
             await arrive(app, bob)
         await presence.turn(app)

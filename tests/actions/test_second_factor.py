@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from actions import factors, passkeys, second_factor, sessions
+from actions import assertions, factors, second_factor, sessions
 from actions.errors import NotFound, Refused, Unauthenticated
 from tests.actions.factoring import (
     ELSEWHERE,
@@ -187,11 +187,11 @@ async def test_a_passkeys_answer_is_of_one_sign_in(sqlite_url) -> None:
         shown = device.get(request(await second_factor.ask_passkey(app, HERE, token=first)))
         assert await refused(app, second, credential=shown) == "wrong_code"
         # A challenge of a sign-in by passkey alone does not serve, nor the other way round.
-        shown = device.get(request(await passkeys.ask(app, HERE, username="alice")))
+        shown = device.get(request(await assertions.ask(app, HERE, username="alice")))
         assert await refused(app, second, credential=shown) == "wrong_code"
         shown = device.get(request(await second_factor.ask_passkey(app, HERE, token=second)))
         with pytest.raises(Unauthenticated):
-            await passkeys.login(app, ORIGIN, HERE, credential=shown)
+            await assertions.login(app, ORIGIN, HERE, credential=shown)
         shown = device.get(request(await second_factor.ask_passkey(app, HERE, token=second)))
         await complete(app, second, credential=shown)
 

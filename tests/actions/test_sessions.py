@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import models.sessions
-from actions import people, sessions
+from actions import audit, people, sessions
 from actions.app import App, Caller, Origin
 from actions.errors import Unauthenticated
 from actions.sessions import Tokens
@@ -452,7 +452,7 @@ async def test_all_sessions_end_or_all_but_one(database_url: str) -> None:
         assert await sessions.end_others(app, callers[1], reason="factor_changed") == 2
         assert {reason for *_, reason in bus.endings} == {"factor_changed"}
         assert (await sessions.own(app, callers[1])).id == callers[1].session_id
-        record = sessions.act(app, callers[1], "sessions_end", reason="erasure")
+        record = audit.act(app, callers[1], "sessions_end", reason="erasure")
         assert await sessions.end_all(app, callers[1].user_id, reason="erasure", record=record) == 1
         for caller in callers:
             with pytest.raises(Unauthenticated):

@@ -268,7 +268,7 @@ def test_any_text_is_refused_and_never_anything_else(text: str) -> None:
 
 def test_a_token_of_another_kind_is_refused_in_both_places() -> None:
     refresh = make_refresh(RING, 7, 1)
-    for other in (refresh, refresh.removeprefix("rt1_"), seal_envelope(RING, "", b"{}").decode("latin-1")):
+    for other in (refresh, refresh.removeprefix("rt1_"), seal_envelope(RING, b"{}").decode("latin-1")):
         refused(other)
     with pytest.raises(BadToken):
         read_refresh(RING, issue_access(RING, ACCESS))

@@ -44,6 +44,16 @@ class Proxy(Server):
         """Everything it has written: the access log and the error log."""
         return (self.directory / "server.log").read_text(errors="replace")
 
+    def log_since(self, start: int, statuses: set[int]) -> str:
+        """What it has written behind `start`, once it tells of all of these: a line may come after its answer."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            written = self.log()[start:]
+            if statuses <= {line["status"] for line in lines(written)}:
+                return written
+            assert time.monotonic() < deadline, written
+            time.sleep(0.01)
+
     def lines(self, after: int = 0, *, least: int = 0) -> list[dict[str, Any]]:
         """The access log's lines but for the first `after`; at least so many, which may come after the answers."""
         deadline = time.monotonic() + PATIENCE_SECONDS

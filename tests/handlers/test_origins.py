@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
-from actions.passkeys import Site
+from actions.ceremonies import Site
 from handlers.origins import Origins, limit_key, network_of, parse_networks
 from tests.handlers.raw import Headers, Person, ask, raw_socket, told
 from tests.instances import Instance, Reply

@@ -14,6 +14,7 @@ from models import (
     changes,
     checkup,
     conversations,
+    doomed_keys,
     erasure,
     factors,
     facts,
@@ -38,7 +39,8 @@ from models import (
 from models.changes import Target
 from models.conversations import StoredKey
 from models.db import Database
-from models.erasure import NO_BOUND, Doomed, Job, Resealed
+from models.doomed_keys import Doomed, Resealed
+from models.erasure import NO_BOUND, Job
 from models.factors import Code, Totp
 from models.messages import Page
 from models.passkeys import Passkey
@@ -117,11 +119,11 @@ async def erase_somebody(db: Database) -> None:
 
 async def renew_key(db: Database) -> None:
     """Give a conversation another key, and what the old one has sealed to the new one."""
-    await erasure.doom(db, replace(KEY, generation=2), after=NOW)
-    (stored,) = await erasure.sealed_under(db, OLD_KEY, above=0, limit=1) or [None]
+    await doomed_keys.doom(db, replace(KEY, generation=2), after=NOW)
+    (stored,) = await doomed_keys.sealed_under(db, OLD_KEY, above=0, limit=1) or [None]
     if stored is not None:
         again = Resealed(stored.id, stored.revision, stored.body or b"", 1, 2, b"gAAAAA-again", kept=False)
-        await erasure.reseal(db, [again])
+        await doomed_keys.reseal(db, [again])
 
 
 async def show_some(db: Database, message: int) -> None:
@@ -259,17 +261,17 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
         db, keys.CONVERSATION_KEYS, [("k2", b"again", CONVERSATION, 1, b"wrapped")]
     ),
     "keys.messages_after": lambda db, message: keys.messages_after(db, message, limit=SOME),
-    "erasure.newest_key": lambda db, message: erasure.newest_key(db, CONVERSATION),
+    "doomed_keys.newest_key": lambda db, message: doomed_keys.newest_key(db, CONVERSATION),
     "erasure.begin_conversation": lambda db, message: erasure.begin_conversation(db, 1, CONVERSATION, NOW, record()),
     "erasure.stale": lambda db, message: erasure.stale(db, now=NOW, untouched_since=NOW - 1),
     "erasure.step": lambda db, message: erasure.step(db, OWN_SIDE, limit=SOME, now=NOW),
     "erasure.end": lambda db, message: erasure.end(db, OWN_SIDE),
-    "erasure.doom": lambda db, message: renew_key(db),
-    "erasure.due": lambda db, message: erasure.due(db, now=NOW, limit=SOME),
-    "erasure.postpone": lambda db, message: erasure.postpone(db, OLD_KEY, NOW),
-    "erasure.sealed_under": lambda db, message: erasure.sealed_under(db, OLD_KEY, above=0, limit=SOME),
-    "erasure.reseal": lambda db, message: renew_key(db),
-    "erasure.destroy_key": lambda db, message: erasure.destroy_key(db, OLD_KEY),
+    "doomed_keys.doom": lambda db, message: renew_key(db),
+    "doomed_keys.due": lambda db, message: doomed_keys.due(db, now=NOW, limit=SOME),
+    "doomed_keys.postpone": lambda db, message: doomed_keys.postpone(db, OLD_KEY, NOW),
+    "doomed_keys.sealed_under": lambda db, message: doomed_keys.sealed_under(db, OLD_KEY, above=0, limit=SOME),
+    "doomed_keys.reseal": lambda db, message: renew_key(db),
+    "doomed_keys.destroy_key": lambda db, message: doomed_keys.destroy_key(db, OLD_KEY),
     "erasure.begin_account": lambda db, message: erase_somebody(db),
     "erasure.is_marked": lambda db, message: erasure.is_marked(db, [b"mark", b"other"]),
     "erasure.next_membership": lambda db, message: erasure.next_membership(db, 1),

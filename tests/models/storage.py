@@ -15,11 +15,13 @@ import msgspec
 import peewee
 
 import models.audit
+import models.conversations
 import models.users
 from actions.audit_keeper import Keeper
 from crypto.keyring import Ring, make_key
 from models import migrate, timelines
 from models.audit import Record
+from models.conversations import StoredKey
 from models.db import Database, Engine, Unavailable, fetch
 from models.drafts import Draft, Stored
 from models.sessions import Session
@@ -92,6 +94,12 @@ async def add_person(db: Database, user_id: int, name: str = "") -> None:
         now=NOW,
         record=record("register"),
     )
+
+
+async def add_conversation(db: Database, one: int, other: int) -> None:
+    """A direct conversation with its first key."""
+    pair = (min(one, other), max(one, other))
+    await models.conversations.create(db, StoredKey(draft(one, other).conversation_id, pair, 1, "k", b"wrapped"), NOW)
 
 
 def record(action: str = "login") -> Record:

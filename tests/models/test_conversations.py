@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from models import blocks, changes, conversations
 from models.conversations import StoredKey
+from models.db import execute
 from tests.models.storage import NOW, Sealed, draft, fill, opened, rows, store
 
 PAIR = (1, 2)
@@ -49,11 +50,7 @@ async def test_the_newest_key_is_given_and_old_ones_are_found_by_generation(data
     async with opened(database_url, 1, 2) as db:
         await conversations.create(db, KEY, NOW)
         newer = replace(KEY, generation=2, wrapped=b"newer")
-        await db.write(
-            lambda engine: engine.execute_sql(
-                f"INSERT INTO conversation_keys VALUES (77, 2, 'master', {engine.param})", (newer.wrapped,)
-            )
-        )
+        await db.write(execute, "INSERT INTO conversation_keys VALUES (77, 2, 'master', %s)", (newer.wrapped,))
         assert await conversations.by_pair(db, PAIR) == newer
         wanted = [(77, 1), (77, 2), (77, 3), (78, 1)]
         found = await conversations.keys_of(db, wanted)

@@ -76,6 +76,31 @@ async def test_no_function_of_this_room_queries_on_the_loops_thread(database_url
             assert threading.get_ident() not in threads_of_queries, name
 
 
+async def test_no_function_of_this_room_lets_a_cursor_leave_its_thread(sqlite_url, monkeypatch) -> None:
+    results: list[object] = []
+    once = Database._once
+
+    def noting(self, work):
+        results.append(once(self, work))
+        return results[-1]
+
+    monkeypatch.setattr(Database, "_once", noting)
+    async with opened(sqlite_url, 1, 2) as db:
+        (stored,) = await store(db, draft(1, 2, expires_at=NOW + 1))
+        for name, drive in DRIVES.items():
+            results.clear()
+            await drive(db, stored.message_id)
+            assert results, name
+            assert not any(isinstance(result, sqlite3.Cursor) for result in results), name
+
+
+async def test_a_cursor_that_leaves_its_thread_is_closed_before(sqlite_url) -> None:
+    async with opened(sqlite_url) as db:
+        cursor = await db.read(lambda engine: engine.execute_sql("SELECT 1"))
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            cursor.fetchall()
+
+
 async def test_no_action_queries_on_the_loops_thread(database_url, threads_of_queries) -> None:
     async with running_app(database_url) as app:
         caller = await join(app, "alice")

@@ -6,15 +6,14 @@ import pytest
 
 import models.users
 from models import blocks, erasure, sessions, timelines, timers
-from models.conversations import StoredKey, create
-from models.db import Database, execute
+from models.db import Database
 from models.drafts import Missing
-from models.erasure import ACCOUNT, Doomed, Job, Resealed
+from models.erasure import ACCOUNT, Job
 from models.timelines import Kind
 from models.timers import Timer
 from tests.models.storage import (
     NOW,
-    SEALED,
+    add_conversation,
     draft,
     fill,
     opened,
@@ -28,11 +27,6 @@ from tests.models.storage import (
 ALICE, BOB, CAROL = 1, 2, 3
 TALK = draft(ALICE, BOB).conversation_id
 LEFT = "SELECT id FROM messages WHERE body IS NOT NULL ORDER BY id"
-
-
-async def add_conversation(db: Database, one: int, other: int) -> None:
-    pair = (min(one, other), max(one, other))
-    await create(db, StoredKey(draft(one, other).conversation_id, pair, 1, "k", b"wrapped"), NOW)
 
 
 async def finish(db: Database, job: Job, limit: int = 2) -> list[timelines.Entry]:
@@ -223,55 +217,6 @@ async def test_a_conversation_deleted_again_meanwhile_is_not_forgotten(database_
         assert await rows(db, "SELECT up_to FROM erasures") == [(second.up_to,)]
         await erasure.end(db, second)
         assert await rows(db, "SELECT up_to FROM erasures") == []
-
-
-async def test_an_old_key_goes_when_nothing_is_sealed_with_it(database_url: str) -> None:
-    async with opened(database_url, ALICE, BOB) as db:
-        await add_conversation(db, ALICE, BOB)
-        (kept,) = await fill(db, (BOB, ALICE))
-        old = await erasure.newest_key(db, TALK)
-        assert old == StoredKey(TALK, (ALICE, BOB), 1, "k", b"wrapped")
-        await erasure.doom(db, StoredKey(TALK, (ALICE, BOB), 2, "k", b"fresh"), after=NOW + 10)
-        assert await erasure.due(db, now=NOW + 9, limit=5) == []
-        (doomed,) = await erasure.due(db, now=NOW + 10, limit=5)
-        assert doomed == Doomed(TALK, 1)
-        assert not await erasure.destroy_key(db, doomed)
-        (message,) = await erasure.sealed_under(db, doomed, above=0, limit=5)
-        assert message.id == kept
-        wrong = Resealed(kept, 0, b"another", 1, 2, SEALED + b"again", kept=False)
-        right = Resealed(kept, 0, message.body or b"", 1, 2, SEALED + b"again", kept=False)
-        assert [await erasure.reseal(db, each) for each in ([wrong], [right], [])] == [0, 1, 0]
-        assert await erasure.sealed_under(db, doomed, above=0, limit=5) == []
-        assert await erasure.destroy_key(db, doomed)
-        assert await rows(db, "SELECT generation FROM conversation_keys") == [(2,)]
-        assert await erasure.due(db, now=NOW + 99, limit=5) == []
-
-
-async def test_a_key_that_is_still_needed_can_be_left_for_later(database_url: str) -> None:
-    async with opened(database_url, ALICE, BOB) as db:
-        await add_conversation(db, ALICE, BOB)
-        await erasure.doom(db, StoredKey(TALK, (ALICE, BOB), 2, "k", b"fresh"), after=NOW)
-        await erasure.postpone(db, Doomed(TALK, 1), NOW + 50)
-        assert await erasure.due(db, now=NOW + 49, limit=5) == []
-        assert await erasure.due(db, now=NOW + 50, limit=5) == [Doomed(TALK, 1)]
-        assert await erasure.newest_key(db, 99) is None
-
-
-async def test_a_text_that_a_blocker_still_sees_needs_its_key_too(database_url: str) -> None:
-    async with opened(database_url, ALICE, BOB) as db:
-        await add_conversation(db, ALICE, BOB)
-        (message_id,) = await fill(db, (ALICE, BOB))
-        text = (
-            "UPDATE messages SET key_generation = 2, kept_body = %s, kept_alg = 1, kept_revision = 0,"
-            " kept_key_generation = 1 WHERE id = %s"
-        )
-        await db.write(execute, text, (SEALED + b"kept", message_id))
-        await erasure.doom(db, StoredKey(TALK, (ALICE, BOB), 2, "k", b"fresh"), after=NOW)
-        doomed = Doomed(TALK, 1)
-        assert [each.id for each in await erasure.sealed_under(db, doomed, above=0, limit=5)] == [message_id]
-        again = Resealed(message_id, 0, SEALED + b"kept", 1, 2, SEALED + b"again", kept=True)
-        assert await erasure.reseal(db, [again]) == 1
-        assert await erasure.destroy_key(db, doomed)
 
 
 async def test_scrubbing_empties_the_log_of_sqlite(sqlite_url: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from models import conversations, push, receipts, sessions
 from models.conversations import StoredKey
-from models.db import Database
+from models.db import Database, execute
 from models.push import Standing, Stored
 from tests.models.storage import NOW, add_person, draft, fill, opened, record, rows, session
 
@@ -144,8 +144,8 @@ async def test_everybody_is_found_page_by_page_and_the_dead_go(database_url) -> 
             await push.put(db, stored(each), most=MOST)
         await fill(db, (1, 2))
         # Behind the server's back: no session ends without taking its subscription along.
-        await db.write(lambda engine: engine.execute_sql("UPDATE sessions SET ended_at = 1 WHERE id = 71"))
-        await db.write(lambda engine: engine.execute_sql("DELETE FROM sessions WHERE id = 72"))
+        await db.write(execute, "UPDATE sessions SET ended_at = 1 WHERE id = 71")
+        await db.write(execute, "DELETE FROM sessions WHERE id = 72")
         found, behind = await push.standing_after(db, 0, NOW, limit=2)
         assert ([each.session_id for each in found], behind) == ([70], 71)
         found, behind = await push.standing_after(db, 71, NOW, limit=2)

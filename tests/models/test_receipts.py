@@ -7,6 +7,7 @@ import pytest
 from models import blocks, changes, conversations, messages, receipts, sessions, shown, timelines, users
 from models.changes import Target
 from models.conversations import StoredKey
+from models.db import execute
 from models.receipts import BeyondHead, Receipt
 from models.timelines import Entry, Kind
 from tests.models.storage import NOW, draft, fill, opened, record, rows, session, timeline
@@ -116,7 +117,7 @@ async def test_a_sender_who_is_no_more_is_not_told(database_url) -> None:
     async with opened(database_url, 1, 2) as db:
         await talk(db)
         (message,) = await fill(db, (1, 2))
-        await db.write(lambda engine: engine.execute_sql("DELETE FROM heads WHERE user_id = 1"))
+        await db.write(execute, "DELETE FROM heads WHERE user_id = 1")
         assert await ack(db, 1) == []
         assert await seen(db) == (message, 0)
 

@@ -42,7 +42,7 @@ def stepped(database_url: str) -> Iterator[SteppedDatabase]:
     """A connection to a database that is filled already. It does not wait for the disk: nothing here loses power."""
     db = SteppedDatabase(database_url, threads=1)
     quick = "SET synchronous_commit = off" if is_postgres(db.engine) else "PRAGMA synchronous = off"
-    db._once(lambda engine: engine.execute_sql(quick))
+    db._once(lambda engine: execute(engine, quick))
     try:
         yield db
     finally:

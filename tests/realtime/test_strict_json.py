@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.strict_json import MAX_DEPTH, Malformed, fit, load
+from realtime.strict_json import MAX_DEPTH, MAX_PARTS, Malformed, fit, glimpse, load
 
 VALUES = st.recursive(
     st.none()
@@ -213,3 +213,24 @@ def test_the_member_that_is_nested_too_deeply_is_named() -> None:
     with pytest.raises(Malformed, match="deep") as refused:
         load('{"wrong": ' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + "}")
     assert refused.value.field == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"name": "a", "wrong": NaN}', "a"),
+        ('{"wrong": 9007199254740992, "name": "a"}', "a"),
+        ('{"wrong": NaN, "name": "\\ud800"}', None),
+        ('{"wrong": NaN, "name": "\\u0000"}', None),
+        ('{"wrong": NaN, "name": 7}', None),
+        ('{"wrong": NaN, "inner": {"name": "a"}}', None),
+        ('[NaN, "name"]', None),
+        ('{"name": "a", "wrong": NaN', None),
+        ("[" * 100_000, None),
+        ('{"name": "a", "many": [%s]}' % ("1," * MAX_PARTS + "1"), None),
+    ],
+)
+def test_of_a_refused_text_a_string_can_be_told(text: str, found: str | None) -> None:
+    with pytest.raises(Malformed):
+        load(text)
+    assert glimpse(text, "name") == found

@@ -136,10 +136,38 @@ def test_a_wrong_frame_is_refused_by_the_name_of_the_field(raw: str, field: str 
     assert (caught.value.code, caught.value.field) == ("invalid", field)
 
 
-def test_the_ref_of_a_wrong_frame_is_given_back() -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        '"type": "nothing"',
+        '"type": "ack", "position": "1"',
+        '"type": "ack", "position": 9007199254740992',
+        '"type": "ack", "position": NaN',
+        '"type": "ack", "position": 1, "position": 2',
+        '"type": "typing", "peer": "\\ud800"',
+        '"type": "typing", "peer": "\\u0000"',
+        '"type": "typing", "peer": ' + "[" * 40 + "]" * 40,
+    ],
+)
+def test_the_ref_of_a_wrong_frame_is_given_back(wrong: str) -> None:
+    for raw in (f'{{{wrong}, "ref": "mine"}}', f'{{"ref": "mine", {wrong}}}'):
+        with pytest.raises(FrameError) as caught:
+            V1_DIALECT.decode(raw)
+        assert caught.value.ref == "mine"
+
+
+@pytest.mark.parametrize("ref", ['"\\ud800"', '"\\u0000"', "7", "9007199254740992", '"%s"' % ("r" * 65)])
+def test_a_ref_that_cannot_be_given_back_is_left_out(ref: str) -> None:
+    for wrong in ('"type": "nothing"', '"type": "ack", "position": 9007199254740992'):
+        with pytest.raises(FrameError) as caught:
+            V1_DIALECT.decode(f'{{"ref": {ref}, {wrong}}}')
+        assert caught.value.ref is None
+
+
+def test_of_two_refs_neither_is_given_back() -> None:
     with pytest.raises(FrameError) as caught:
-        V1_DIALECT.decode('{"type": "nothing", "ref": "mine"}')
-    assert caught.value.ref == "mine"
+        V1_DIALECT.decode('{"type": "ping", "ref": "one", "ref": "two"}')
+    assert caught.value.ref is None
 
 
 @given(st.text() | st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists).map(json.dumps))
