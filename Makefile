@@ -10,10 +10,10 @@ SBOM := deploy/sbom.cdx.json
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && exit; done; echo python3)
 
-.PHONY: help run test check fmt bench prove web lock sbom clean FORCE
+.PHONY: help run test check fmt bench bench-page screens prove web lock sbom clean FORCE
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 run: $(VENV)/.runtime ## serve the chat page and the API on http://localhost:8000
 	@exec $(PY) server.py $(ARGS)
@@ -34,6 +34,12 @@ fmt: $(VENV)/.development ## format, and mend what the linter can
 
 bench: $(VENV)/.development ## measure, and write bench/RESULTS.md (BENCH_ARGS=--help)
 	@$(PY) bench/run.py $(BENCH_ARGS)
+
+bench-page: $(VENV)/.development ## measure the chat page in Chromium, into bench/RESULTS.md (BENCH_ARGS=--help)
+	@$(PY) bench/page.py $(BENCH_ARGS)
+
+screens: $(VENV)/.development ## take pictures of the chat page into docs/screens/ (SCREENS_ARGS=--help)
+	@$(PY) bench/screens.py $(SCREENS_ARGS)
 
 prove: $(VENV)/.development ## break everything under load, and judge what clients saw (PROVE_ARGS=--help)
 	@$(PY) -m prove $(PROVE_ARGS)

@@ -14,6 +14,7 @@ from bench.report import markdown_table, number, spread_text
 from bench.stats import Spread, spread
 
 RELAY = "relay"
+PAGE_TITLE = "The chat page (`make bench-page`)"
 ADVICE = (
     "Machines differ and are shared: compare ratios within one run, never a number from another day."
     " Medians (lowest–highest) over the rounds; the subjects take turns within a round."
@@ -100,6 +101,21 @@ def markdown(
     for row, title in titles.items():
         parts += [f"## {row}: {title}", _row_table(session.runs, row, columns.get(row, {}))]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def with_section(text: str, title: str, section: str) -> str:
+    """The text with this section in the place of the one of the same title, or at its end."""
+    head = f"## {title}\n"
+    before, found, behind = text.partition(head)
+    after = behind[behind.index("\n## ") + 1 :] if found and "\n## " in behind else ""
+    parts = [before.rstrip(), f"{head}\n{section.strip()}", after.strip()]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def section_of(text: str, title: str) -> str:
+    """What stands under this title, up to the next one; empty when there is none."""
+    _, _, behind = text.partition(f"## {title}\n")
+    return behind.partition("\n## ")[0].strip()
 
 
 def to_json(session: Session) -> str:

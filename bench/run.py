@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.goals import COLUMNS, GOALS, TITLES
 from bench.machine import Cores, allow_many_sockets, busy_percent, description, own_cores, pinned, share
-from bench.results import Session, markdown, to_json
+from bench.results import PAGE_TITLE, Session, markdown, section_of, to_json, with_section
 from bench.rows import ROWS, run_rows
 from bench.stage import QUICK, Bench, Size
 from tests.child import Server
@@ -112,7 +112,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
     session = Session(date, description(), remarks, runs)
     table, figures = files_of(options)
-    table.write_text(markdown(session, GOALS, TITLES, COLUMNS))
+    page = section_of(table.read_text(), PAGE_TITLE) if table.exists() else ""
+    text = markdown(session, GOALS, TITLES, COLUMNS)
+    table.write_text(
+        with_section(text, PAGE_TITLE, page) if page else text
+    )  # what `make bench-page` has measured stays
     figures.write_text(to_json(session))
     tell(f"\n{table.read_text()}\nWritten: {table} and {figures}")
     return 0

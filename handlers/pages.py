@@ -4,9 +4,10 @@ The chat page and the files are built beforehand and read once; the page for dev
 """
 
 import asyncio
+import gzip
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,18 @@ from handlers.problems import DoorError
 
 POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:;"
-    " connect-src 'self' {socket}; manifest-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none';"
-    " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    " connect-src 'self' {socket}; manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none';"
+    " object-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types recado-worker"
 )
 # Of a page without any script, which connects to nothing.
 QUIET_POLICY = (
     "default-src 'none'; style-src 'nonce-{nonce}'; img-src 'self'; form-action 'none'; base-uri 'none';"
     " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+# Of the page's service worker, which may ask this server, and load no further script.
+WORKER_POLICY = (
+    "default-src 'none'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none';"
+    " require-trusted-types-for 'script'; trusted-types 'none'"
 )
 # What a page of ours never asks for, and so nothing that got into it may either.
 FEATURES = (
@@ -31,7 +37,10 @@ FEATURES = (
 NO_FEATURES = ", ".join(f"{feature}=()" for feature in FEATURES)
 NONCE = "__NONCE__"
 HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]+")
+NO_WEIGHT = re.compile(r"q=0(\.0{0,3})?")
 FOREVER = "public, max-age=31536000, immutable"
+# Files whose names stay, with the policy of each: they are looked at anew each time.
+STANDING: dict[str, str | None] = {"sw.js": WORKER_POLICY, "manifest.webmanifest": None}
 # What is served, and as what. The system's table of types is not asked: it differs from machine to machine.
 SERVED = {
     ".js": "text/javascript; charset=utf-8",
@@ -44,12 +53,23 @@ SERVED = {
 }
 
 
+COMPRESSED = frozenset({".js", ".css", ".svg", ".webmanifest"})
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The page's HTML, with a mark where the nonce belongs, and its files by name."""
+    """The page's HTML, with a mark where the nonce belongs, and its files by name: hashed ones, and `STANDING` ones."""
 
     html: str
     assets: dict[str, bytes]
+    standing: dict[str, bytes] = field(default_factory=dict)
+    packed: dict[str, bytes] = field(default_factory=dict)
+
+    async def compressed(self, name: str, content: bytes) -> bytes:
+        """The file by gzip: made when it is first asked for, beside the loop, and kept."""
+        if name not in self.packed:
+            self.packed[name] = await asyncio.to_thread(gzip.compress, content, 9, mtime=0)
+        return self.packed[name]
 
     def address(self, name: str) -> str:
         """Where the file is whose name was `name`, before the build has put its hash into it."""
@@ -59,9 +79,14 @@ class Files:
 
 
 def read_files(web: Path) -> Files:
-    """What the build left in `web`: `index.html` and `static/`."""
+    """What the build left in `web`: `index.html`, `static/`, and what stands beside them."""
     static = (path for path in (web / "static").iterdir() if path.suffix in SERVED)
-    return Files((web / "index.html").read_text(), {path.name: path.read_bytes() for path in static})
+    standing = (web / name for name in STANDING)
+    return Files(
+        (web / "index.html").read_text(),
+        {path.name: path.read_bytes() for path in static},
+        {path.name: path.read_bytes() for path in standing if path.exists()},
+    )
 
 
 class Page(Base):
@@ -119,11 +144,41 @@ class Asset(Page):
 
     async def answer(self, *args: str, **kwargs: str) -> None:
         """The file."""
-        (name,) = args
-        content = self.files.assets.get(name)
+        await self.send(args[0], self.files.assets.get(args[0]), FOREVER)
+
+    async def send(self, name: str, content: bytes | None, keep: str) -> None:
+        """The content, compressed for whoever takes that: it is the same for everybody, and holds no secret."""
         if content is None:
             self.finish_problem(DoorError(404, "There is nothing here."))
             return
-        self.set_header("Content-Type", SERVED[Path(name).suffix])
-        self.set_header("Cache-Control", FOREVER)
+        kind = Path(name).suffix
+        self.set_header("Content-Type", SERVED[kind])
+        self.set_header("Cache-Control", keep)
+        if kind in COMPRESSED:
+            self.set_header("Vary", "Accept-Encoding")
+            if takes_gzip(self.request.headers.get("Accept-Encoding", "")):
+                self.set_header("Content-Encoding", "gzip")
+                content = await self.files.compressed(name, content)
         self.finish_with_common(content)
+
+
+class Standing(Asset):
+    """A file of the page that keeps its name: the service worker, or the manifest of the installed page."""
+
+    async def answer(self, *args: str, **kwargs: str) -> None:
+        """The file."""
+        (name,) = args
+        content = self.files.standing.get(name)
+        if content is not None and (policy := STANDING[name]):
+            self.set_header("Content-Security-Policy", policy)
+        await self.send(name, content, "no-cache")
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Whether an `Accept-Encoding` header takes gzip (RFC 9110 §12.5.3)."""
+    weights = {}
+    for part in accepted.lower().split(","):
+        coding, _, weight = part.partition(";")
+        weights[coding.strip()] = weight.strip()
+    weight = weights.get("gzip", weights.get("*", "q=0"))
+    return NO_WEIGHT.fullmatch(weight) is None

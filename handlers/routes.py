@@ -32,7 +32,7 @@ from handlers.base import Absent, Doorway
 from handlers.door import Door
 from handlers.logs import log_request
 from handlers.operation import Operation
-from handlers.pages import Asset, Files, Page, Reference
+from handlers.pages import Asset, Files, Page, Reference, Standing
 from handlers.security_txt import SecurityText
 from handlers.websocket import Socket
 
@@ -299,6 +299,7 @@ def make_application(doorway: Doorway, files: Files) -> Application:
         url(r"/", Page, {"doorway": doorway, "files": files}),
         url(r"/api/docs/?", Reference, {"doorway": doorway, "files": files}),
         url(r"/static/([A-Za-z0-9._-]+)", Asset, {"doorway": doorway, "files": files}),
+        url(r"/(sw\.js|manifest\.webmanifest)", Standing, {"doorway": doorway, "files": files}),
         url(r"/\.well-known/security\.txt", SecurityText, {"doorway": doorway}),
     ]
     return _Paths(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bench.goals import COLUMNS, GOALS, TITLES
-from bench.results import RELAY, Goal, Run, Session, markdown, ratio, reached, to_json
+from bench.results import RELAY, Goal, Run, Session, markdown, ratio, reached, section_of, to_json, with_section
 
 RUNS = [
     Run("M1", "8", RELAY, 0, {"per_second": 1000.0}),
@@ -54,3 +54,14 @@ def test_each_goal_is_of_a_row_and_a_value_that_the_page_shows():
     for each in GOALS:
         assert each.row in TITLES
         assert each.key in COLUMNS[each.row]
+
+
+def test_a_section_takes_the_place_of_the_one_before_and_leaves_the_rest():
+    text = with_section("# Results\n\n## M9: calls\n\nnine\n", "The page", "one\n")
+    assert text == "# Results\n\n## M9: calls\n\nnine\n\n## The page\n\none\n"
+    again = with_section(text + "\n## Behind\n\nmore\n", "The page", "two")
+    assert again == "# Results\n\n## M9: calls\n\nnine\n\n## The page\n\ntwo\n\n## Behind\n\nmore\n"
+    assert section_of(again, "The page") == "two"
+    assert section_of(again, "Behind") == "more"
+    assert section_of(again, "Nothing") == ""
+    assert with_section("", "The page", "one") == "## The page\n\none\n"

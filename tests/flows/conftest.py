@@ -1,4 +1,4 @@
-"""What the tests of whole stories share: what runs in Node, each with the locked packages that it needs."""
+"""What the tests of whole stories share: people at the page; what runs in Node, with the locked packages it needs."""
 
 import contextlib
 import hashlib
@@ -6,15 +6,36 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
-from tests.instances import ROOT
+from tests.flows.person import Arrive, Person, person
+from tests.flows.relay import Relay
+from tests.instances import ROOT, Instance
 
 OLDEST_NODE = 18
 # What npm says when it reaches nobody.
 NO_NETWORK = r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH"
+
+
+@pytest.fixture
+def arrive(chromium: Browser, instance: Instance) -> Iterator[Arrive]:
+    """Let somebody open the page, perhaps behind a relay; behind the test nobody has anything to complain of."""
+    with ExitStack() as stack:
+        people: list[Person] = []
+
+        def opens(place: Instance | Relay = instance, **options: Any) -> Person:
+            people.append(stack.enter_context(person(chromium, place, **options)))
+            return people[-1]
+
+        yield opens
+        for one in people:
+            one.complains_of_nothing()
 
 
 @pytest.fixture(scope="session")

@@ -1,37 +1,14 @@
 """Two people at the chat page, in a real browser against a real server."""
 
+import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from crypto.keyring import Ring, format_ring, make_key, parse_ring
-from tests.flows.person import PASSWORD, PATIENCE_MS, Person, person
+from tests.flows.person import PASSWORD, PATIENCE_MS, PHONE, Arrive, Person, fits, two
 from tests.instances import Instance
-
-Arrive = Callable[..., Person]
-PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    '<img src=x onerror="alert(1)"><svg onload=alert(1)><iframe src="javascript:alert(1)"></iframe>',
-    "</p></li></ol><h1>broken out</h1><style>*{display:none}</style>",
-    "${alert(1)} {{constructor.constructor('alert(1)')()}} <%= 1 %>",
-    "__proto__",
-    "constructor",
-    "javascript:alert(1) https://evil.example/?q=<b>",
-    "\u202eright to left override\u202c and \u2066isolate\u2069",
-    "שלום עולם — مرحبا بالعالم",
-    "👩🏽‍🚒🏳️‍🌈 e\u0301 ﷽ 🇧🇷",
-    "w" * 3000,
-    "two\nlines\n\n  and   spaces",
-    "&lt;b&gt; &amp; &#x3C;",
-    "]]> --> '\" `",
-]
 
 # Name, password, the field at fault, what is said there.
 REFUSED = [
@@ -45,33 +22,6 @@ REFUSED = [
     ("robert.tables", "robert.tables", "password", "too much like the username"),
     ("__proto__", PASSWORD, "username", "begins with a letter or a digit"),
 ]
-
-
-@pytest.fixture
-def arrive(chromium: Browser, instance: Instance) -> Iterator[Arrive]:
-    """Let somebody open the page; behind the test nobody has anything to complain of."""
-    with ExitStack() as stack:
-        people: list[Person] = []
-
-        def opens(**options: Any) -> Person:
-            people.append(stack.enter_context(person(chromium, instance, **options)))
-            return people[-1]
-
-        yield opens
-        for one in people:
-            one.complains_of_nothing()
-
-
-def two(arrive: Arrive, instance: Instance, **options: Any) -> tuple[Person, Person]:
-    """Alice and Bob, signed in, their conversation open on both sides."""
-    instance.register("alice")
-    instance.register("bob")
-    alice, bob = arrive(**options), arrive(**options)
-    alice.sign_in("alice")
-    bob.sign_in("bob")
-    alice.open("bob")
-    bob.open("alice")
-    return alice, bob
 
 
 def stored(instance: Instance, name: str) -> list[str]:
@@ -128,10 +78,11 @@ def test_many_quick_lines_of_both_arrive_in_order_and_once(arrive: Arrive, insta
         alice.write(f"a{turn}")
         bob.write(f"b{turn}")
     for one in (alice, bob):
-        expect(one.at("message-text")).to_have_count(30, timeout=PATIENCE_MS)
-        expect(one.page.locator("[data-testid=message][data-state=sent]")).to_have_count(30, timeout=PATIENCE_MS)
-    assert alice.texts() == bob.texts() == stored(instance, "alice")
-    assert [text for text in alice.texts() if text.startswith("a")] == [f"a{turn}" for turn in range(15)]
+        one.has_rows(32)  # with the day and the beginning
+        expect(one.page.locator("[data-testid=message][data-state=sending]")).to_have_count(0, timeout=PATIENCE_MS)
+    texts = alice.all_texts()
+    assert texts == bob.all_texts() == stored(instance, "alice")
+    assert [text for text in texts if text.startswith("a")] == [f"a{turn}" for turn in range(15)]
 
 
 def test_a_bad_name_or_password_is_refused_where_it_stands(arrive: Arrive, instance: Instance) -> None:
@@ -231,28 +182,6 @@ def test_the_back_button_shows_nothing_after_signing_out(arrive: Arrive, instanc
             alice.is_at("sign-view")
 
 
-def test_whatever_is_written_is_text(arrive: Arrive, instance: Instance) -> None:
-    alice, bob = two(arrive, instance)
-    count = "() => document.querySelectorAll('script, iframe, img, h1, style, base, link, object').length"
-    before = bob.page.evaluate(count)
-    for text in HOSTILE:
-        alice.write(text)
-    for one in (alice, bob):
-        expect(one.at("message-text")).to_have_count(len(HOSTILE), timeout=PATIENCE_MS)
-        assert one.texts() == HOSTILE
-        assert one.page.evaluate(count) == before
-        children = one.at("message-text").evaluate_all("all => all.reduce((sum, one) => sum + one.children.length, 0)")
-        assert children == 0
-        width = one.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-        assert width[0] <= width[1]  # a long word does not push the page aside
-    # The newest is in the list as well.
-    bob.sees_text("conversation", HOSTILE[-1])
-    bob.page.reload()
-    bob.choose("alice")
-    expect(bob.at("message-text")).to_have_count(len(HOSTILE), timeout=PATIENCE_MS)
-    assert bob.texts() == HOSTILE
-
-
 def test_people_may_be_called_like_a_part_of_the_language(arrive: Arrive, instance: Instance) -> None:
     names = ["constructor", "tostring", "hasownproperty"]
     alice = arrive()
@@ -287,17 +216,24 @@ def test_a_message_written_while_the_server_is_away_goes_out_once(arrive: Arrive
 
 def test_a_message_whose_answer_was_lost_is_there_once(arrive: Arrive, instance: Instance) -> None:
     alice, bob = two(arrive, instance)
-    lost: list[str | None] = []
+    lost: list[str | bytes] = []
 
-    def lose_the_first(route: Route) -> None:
-        if lost:
-            route.continue_()
-            return
-        route.fetch()
-        lost.append(route.request.post_data)
-        route.abort()
+    def between(line: WebSocketRoute) -> None:
+        server = line.connect_to_server()
 
-    alice.context.route("**/api/auth/send/", lose_the_first)
+        def lose_the_first(frame: str | bytes) -> None:
+            if lost or '"sent"' not in str(frame):
+                line.send(frame)
+                return
+            lost.append(frame)
+            line.close(code=1012)
+
+        server.on_message(lose_the_first)
+
+    alice.context.route_web_socket("**/ws/chat/", between)
+    alice.page.reload()
+    alice.is_live()
+    alice.open("bob")
     alice.write("did you get this?")
     for one in (alice, bob):
         one.reads("did you get this?")
@@ -307,13 +243,29 @@ def test_a_message_whose_answer_was_lost_is_there_once(arrive: Arrive, instance:
 
 def test_a_refused_message_can_be_tried_again_or_discarded(arrive: Arrive, instance: Instance) -> None:
     alice, bob = two(arrive, instance)
-    refusal = {"status": 403, "content_type": "application/problem+json", "body": '{"code": "forbidden"}'}
-    alice.context.route("**/api/auth/send/", lambda route: route.fulfill(**refusal))
+    refusing = [True]
+
+    def between(line: WebSocketRoute) -> None:
+        server = line.connect_to_server()
+
+        def refuse(frame: str | bytes) -> None:
+            said = json.loads(frame)
+            if said["type"] != "send" or not refusing:
+                server.send(frame)
+                return
+            line.send(json.dumps({"type": "error", "code": "forbidden", "detail": "No.", "ref": said["ref"]}))
+
+        line.on_message(refuse)
+
+    alice.context.route_web_socket("**/ws/chat/", between)
+    alice.page.reload()
+    alice.is_live()
+    alice.open("bob")
     for text in ("again", "never mind"):
         alice.write(text)
         alice.sees_text("announcer", "was not sent")
         expect(alice.at("message").last).to_have_attribute("data-state", "failed")
-    alice.context.unroute("**/api/auth/send/")
+    refusing.clear()
     alice.at("discard").last.click()
     alice.at("retry").click()
     for one in (alice, bob):
@@ -342,15 +294,38 @@ def test_signing_out_while_the_server_is_away_wipes_and_says_what_is_left_to_do(
     assert [cookie["name"] for cookie in alice.context.cookies()] == ["__Host-recado-device"]
 
 
-def test_a_page_opened_while_the_server_is_away_says_so_and_recovers(arrive: Arrive, instance: Instance) -> None:
-    alice, _ = two(arrive, instance)
+def test_a_page_opened_while_the_server_is_away_shows_what_was_known_and_recovers(
+    arrive: Arrive, instance: Instance
+) -> None:
+    alice, bob = two(arrive, instance)
+    bob.write("before")
+    alice.reads("before")
     alice.context.route("**/api/**", lambda route: route.abort())
     alice.page.reload()
-    alice.is_at("unreachable")
-    alice.context.unroute("**/api/**")
-    alice.at("unreachable").get_by_role("button").click()
-    alice.is_live()
+    alice.is_at("banner")
     expect(alice.at("me")).to_have_text("alice")
+    alice.choose("bob")
+    alice.reads("before")
+    alice.write("written without a connection")
+    expect(alice.at("message").last).to_have_attribute("data-state", "sending")
+    alice.page.reload()
+    alice.choose("bob")
+    expect(alice.at("message-text")).to_have_text(["before", "written without a connection"])
+    alice.context.unroute("**/api/**")
+    alice.at("banner").get_by_role("button").click()
+    alice.is_live()
+    bob.reads("before", "written without a connection")
+
+
+def test_a_first_visit_while_the_server_is_away_says_so_and_recovers(arrive: Arrive, instance: Instance) -> None:
+    visitor = arrive()
+    visitor.is_at("sign-view")
+    visitor.context.route("**/api/**", lambda route: route.abort())
+    visitor.page.reload()
+    visitor.is_at("unreachable")
+    visitor.context.unroute("**/api/**")
+    visitor.at("unreachable").get_by_role("button").click()
+    visitor.is_at("sign-view")
 
 
 def test_an_access_token_that_ended_is_renewed_without_a_word(arrive: Arrive, instance: Instance) -> None:
@@ -380,68 +355,6 @@ def test_a_session_ended_elsewhere_signs_the_page_out(arrive: Arrive, instance: 
     assert instance.call("POST", "/api/auth/logout/", token=token).status == 204
     alice.is_at("sign-view")
     alice.sees_text("notice", "Your session has ended")
-
-
-def test_older_messages_come_by_scrolling_without_gap_or_double(arrive: Arrive, instance: Instance) -> None:
-    tokens = [instance.join("alice"), instance.join("bob")]
-    written = [f"message {number}" for number in range(250)]
-    for number, text in enumerate(written):
-        sender, recipient = (tokens[0], "bob") if number % 3 else (tokens[1], "alice")
-        reply = instance.call("POST", "/api/auth/send/", {"recipient": recipient, "content": text}, token=sender)
-        assert reply.status == 201
-    alice = arrive()
-    alice.sign_in("alice")
-    alice.choose("bob")
-    expect(alice.at("message-text").last).to_be_in_viewport(timeout=PATIENCE_MS)
-    pages = 0
-    while alice.at("older").count():
-        pages += 1
-        assert pages < 50, f"stuck at {len(alice.texts())} messages"
-        shown = alice.at("message").count()
-        alice.at("message-list").hover()
-        alice.page.mouse.wheel(0, -100_000)
-        expect(alice.at("message")).not_to_have_count(shown, timeout=PATIENCE_MS)
-        assert alice.texts() == written[-alice.at("message").count() :]
-    assert alice.texts() == written
-    # A new one while reading old ones: the place is kept, a button leads down.
-    instance.call("POST", "/api/auth/send/", {"recipient": "alice", "content": "news"}, token=tokens[1])
-    alice.at("jump").click()
-    expect(alice.at("message-text").last).to_have_text("news")
-    expect(alice.at("message-text").last).to_be_in_viewport()
-    expect(alice.at("jump")).to_have_count(0)
-
-
-def test_the_keyboard_is_enough(arrive: Arrive, instance: Instance) -> None:
-    instance.register("alice")
-    instance.register("bob")
-    alice = arrive()
-    alice.is_at("sign-view")
-    keyboard = alice.page.keyboard
-    expect(alice.at("username")).to_be_focused()
-    keyboard.type("alice")
-    keyboard.press("Tab")
-    keyboard.type(PASSWORD)
-    keyboard.press("Enter")
-    alice.is_live()
-    tab_to(alice, "new-conversation")
-    keyboard.type("bob")
-    keyboard.press("Enter")
-    expect(alice.at("composer")).to_be_focused(timeout=PATIENCE_MS)
-    keyboard.type("one line")
-    keyboard.press("Shift+Enter")
-    keyboard.type("and another")
-    keyboard.press("Enter")
-    alice.reads("one line and another")  # to_have_text folds white space
-    assert alice.texts() == ["one line\nand another"]
-    keyboard.press("Escape")
-    expect(alice.at("composer")).to_have_count(0)
-    tab_to(alice, "conversation")
-    keyboard.press("Enter")
-    expect(alice.at("composer")).to_be_focused()
-    tab_to(alice, "sign-out", back=True)
-    keyboard.press("Enter")
-    alice.is_at("sign-view")
-    expect(alice.at("username")).to_be_focused()
 
 
 def test_a_phone_shows_the_list_or_the_conversation(arrive: Arrive, instance: Instance) -> None:
@@ -487,21 +400,6 @@ def test_the_page_speaks_portuguese(arrive: Arrive, instance: Instance) -> None:
     ana.sees_text("conversation", "Você: Olá, Bruno!")
     ana.at("sign-out").click()
     ana.sees_text("notice", "Você saiu.")
-
-
-def tab_to(who: Person, name: str, *, back: bool = False) -> None:
-    """Press Tab until this has the focus, and see that it is shown."""
-    for _ in range(30):
-        if who.page.evaluate("document.activeElement?.dataset?.testid") == name:
-            expect(who.at(name)).to_be_visible()
-            return
-        who.page.keyboard.press("Shift+Tab" if back else "Tab")
-    raise AssertionError(f"no way to {name} by Tab")
-
-
-def fits(who: Person) -> None:
-    """Nothing sticks out sideways."""
-    assert who.page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def _overwrite(path: Path, text: str) -> None:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -13,11 +14,36 @@ from tests.flows.person import PATIENCE_MS, Person, person
 from tests.instances import Instance, Reply
 
 # Everything that page code can write to; what the browser tells it back as names and values.
-LEFT_BEHIND = """async () => ({
-  local: Object.entries(localStorage), session: Object.entries(sessionStorage), cookie: document.cookie,
-  databases: await indexedDB.databases(), caches: await caches.keys(), history: history.state, name: window.name,
-  workers: (await navigator.serviceWorker.getRegistrations()).length,
-})"""
+LEFT_BEHIND = """async () => {
+  const cached = async (name) => (await (await caches.open(name)).keys()).map(({ url }) => new URL(url).pathname);
+  return {
+    local: Object.entries(localStorage), session: Object.entries(sessionStorage), cookie: document.cookie,
+    history: history.state, name: window.name,
+    cached: (await Promise.all((await caches.keys()).map(cached))).flat(),
+    workers: (await navigator.serviceWorker.getRegistrations()).length,
+  };
+}"""
+
+# What is in IndexedDB, as whoever has the disk sees it: names of rows, all bytes as text, whether the key can be had.
+SEALED = """async () => {
+  const found = { names: [], text: "", extractable: [] };
+  for (const { name } of await indexedDB.databases()) {
+    const asked = indexedDB.open(name);
+    const db = await new Promise((resolve) => (asked.onsuccess = () => resolve(asked.result)));
+    for (const store of db.objectStoreNames) {
+      const all = db.transaction(store).objectStore(store);
+      const [keys, values] = await Promise.all([all.getAllKeys(), all.getAll()].map((asked) =>
+        new Promise((resolve) => (asked.onsuccess = () => resolve(asked.result)))));
+      for (const [at, value] of values.entries()) {
+        if (value.key instanceof CryptoKey) found.extractable.push(value.key.extractable);
+        else found.names.push(keys[at]);
+        found.text += new TextDecoder("latin1").decode(value.data ?? new Uint8Array()) + JSON.stringify(value);
+      }
+    }
+    db.close();
+  }
+  return found;
+}"""
 
 # How many of several ways to another origin are open.
 REACHING = """async (address) => {
@@ -53,7 +79,10 @@ INJECTIONS = {
     "markup beside": "node => node.insertAdjacentHTML('beforeend', '<svg onload=hit=1>')",
     "a whole document": "node => { node.append(document.createElement('iframe')); node.lastChild.srcdoc = '<i>' }",
     "a policy of one's own": "() => { trustedTypes.createPolicy('evil', { createHTML: (text) => text }) }",
+    "our policy again": "() => { trustedTypes.createPolicy('recado-worker', { createScriptURL: (text) => text }) }",
     "a worker": "() => new Worker('data:text/javascript,1')",
+    "a worker of ours": "() => new Worker('/sw.js')",
+    "a service worker": "() => { navigator.serviceWorker.register('/static/x.js').catch(() => {}) }",
 }
 
 
@@ -82,7 +111,9 @@ def test_the_policy_allows_our_own_files_and_nothing_else(instance: Instance) ->
         assert policy.get(name, policy["default-src"]) == ["'none'"], name
     assert policy["form-action"] in (["'self'"], ["'none'"])
     assert policy["require-trusted-types-for"] == ["'script'"]
-    assert policy["trusted-types"] == ["'none'"]
+    # One policy, which knows one address: the worker's.
+    assert policy["trusted-types"] == ["recado-worker"]
+    assert policy["worker-src"] == policy["manifest-src"] == ["'self'"]
     assert not re.search(r"unsafe|\*|https?:", reply.headers["content-security-policy"])
     assert reply.headers["x-content-type-options"] == "nosniff"
     assert reply.headers["referrer-policy"] == "no-referrer"
@@ -107,8 +138,10 @@ def test_each_answer_has_a_nonce_of_its_own_on_every_script_and_style(instance: 
 
 def test_the_files_of_the_page_may_be_kept_for_ever_and_are_what_the_page_names(instance: Instance) -> None:
     html = instance.call("GET", "/").body.decode()
-    named = re.findall(r'(?:src|href)="([^"]+)"', html)
-    assert len(named) == 3
+    named = set(re.findall(r'(?:src|href)="([^"]+)"', html)) - {"/manifest.webmanifest"}
+    assert len(named) >= 4
+    named |= {icon["src"] for icon in instance.call("GET", "/manifest.webmanifest").json["icons"]}
+    assert {path.rpartition(".")[2] for path in named} == {"css", "js", "png", "svg"}
     for path in named:
         reply = instance.call("GET", path)
         assert (reply.status, reply.headers["cache-control"]) == (200, "public, max-age=31536000, immutable"), path
@@ -168,7 +201,7 @@ def test_a_whole_visit_talks_to_nobody_else_and_shows_no_token(chromium: Browser
         assert len(alice.sockets) >= 2
         addresses = alice.requests + alice.sockets
         assert not [url for url in addresses if re.search(r"token|rt1_|eyJ|password", url)]
-        assert all(re.search(r"\?ticket=[\w.-]+$", url) for url in alice.sockets), alice.sockets
+        assert {urlsplit(url).path for url in alice.sockets} == {"/ws/chat/"}
         alice.complains_of_nothing()
 
 
@@ -179,11 +212,18 @@ def test_the_browser_keeps_no_token_that_a_script_could_read(chromium: Browser, 
         alice.open("bob")
         alice.write("hello")
         alice.reads("hello")
-        nothing = {"local": [], "session": [], "cookie": "", "databases": [], "caches": [], "name": "", "workers": 0}
+        nothing = {"local": [], "session": [], "cookie": "", "name": "", "workers": 1}
+        alice.page.wait_for_function("() => navigator.serviceWorker.controller !== null")
         left = alice.page.evaluate(LEFT_BEHIND)
+        shell = left.pop("cached")  # the same for everybody
+        assert set(shell) <= {"/", *re.findall(r"/static/[\w.-]+", instance.call("GET", "/sw.js").body.decode())}
         assert left.pop("history") == {"thread": True}  # that one is open, not which
         assert left == nothing
         assert not _words_of_tokens(alice)
+        kept = alice.page.evaluate(SEALED)
+        assert {"me", "cursor", "message/0000000000000001"} < set(kept["names"])
+        assert kept["extractable"] == [False]
+        assert not re.search(r"hello|alice|bob|eyJ[\w-]{10,}", kept["text"] + "".join(kept["names"]))
         cookies = {cookie["name"]: cookie for cookie in alice.context.cookies()}
         assert set(cookies) == {"__Host-recado", "__Host-recado-device"}
         for cookie in cookies.values():
@@ -192,8 +232,10 @@ def test_the_browser_keeps_no_token_that_a_script_could_read(chromium: Browser, 
         alice.at("sign-out").click()
         alice.is_at("sign-view")
         left = alice.page.evaluate(LEFT_BEHIND)
+        assert left.pop("cached") == []
         assert left.pop("history") is None
-        assert left == nothing
+        assert left == nothing | {"workers": 0}
+        assert alice.page.evaluate(SEALED)["names"] == []
         # By this one the server knows the browser again; it opens nothing.
         assert [cookie["name"] for cookie in alice.context.cookies()] == ["__Host-recado-device"]
 

@@ -3,8 +3,7 @@
 import json
 import sqlite3
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,10 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from tests.flows.person import PASSWORD, Person, person
+from tests.flows.person import PASSWORD, PHONE, Arrive, Person, person
 from tests.instances import Instance
 
-Arrive = Callable[..., Person]
-PARTS = ("profile", "devices", "password", "factors", "blocked", "events", "data")
-PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+PARTS = ("profile", "appearance", "notices", "devices", "password", "factors", "blocked", "events", "data")
 KEY = {
     "protocol": "ctap2",
     "transport": "internal",
@@ -28,21 +25,6 @@ KEY = {
 }
 FIREFOX = "Mozilla/5.0 (Android 14; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
 STALE = {"title": "Forbidden", "status": 403, "detail": "Prove again who you are.", "code": "step_up_required"}
-
-
-@pytest.fixture
-def arrive(chromium: Browser, instance: Instance) -> Iterator[Arrive]:
-    """Let somebody open the page; behind the test nobody has anything to complain of."""
-    with ExitStack() as stack:
-        people: list[Person] = []
-
-        def opens(**options: Any) -> Person:
-            people.append(stack.enter_context(person(chromium, instance, **options)))
-            return people[-1]
-
-        yield opens
-        for one in people:
-            one.complains_of_nothing()
 
 
 def at_settings(arrive: Arrive, instance: Instance, part: str, **options: Any) -> Person:

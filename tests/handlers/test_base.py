@@ -17,7 +17,7 @@ PROBLEM = "application/problem+json; charset=utf-8"
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 # What there is besides the operations, and its methods.
 OTHERS = {"/": "GET, HEAD", "/static/none.js": "GET, HEAD", "/ws/chat/": "GET", "/ws/chat": "GET"}
-OTHERS |= {"/.well-known/security.txt": "GET, HEAD"}
+OTHERS |= dict.fromkeys(("/.well-known/security.txt", "/sw.js", "/manifest.webmanifest"), "GET, HEAD")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "FOO", "get", "PROPFIND")
 
 
@@ -36,7 +36,7 @@ def has_the_headers(reply: Reply) -> None:
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cross-origin-resource-policy"] == "same-origin"
-    assert headers["cache-control"] == "no-store" or "immutable" in headers["cache-control"]
+    assert headers["cache-control"] in ("no-store", "no-cache") or "immutable" in headers["cache-control"]
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert len(headers["x-request-id"]) == 16
     assert not {"server", "etag", "strict-transport-security", "location", "x-powered-by"} & set(headers)
@@ -64,7 +64,7 @@ def test_every_answer_of_every_operation_has_the_headers(server: Instance, joine
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nowhere", "/static/none.js", "/static/", "/.env", "/api/", "/metrics", "/api/docs/"]
+    "path", ["/", "/nowhere", "/static/none.js", "/static/", "/.env", "/api/", "/metrics", "/api/docs/", "/sw.js"]
 )
 def test_so_have_the_answers_of_all_other_paths(server: Instance, path: str) -> None:
     for method in METHODS:

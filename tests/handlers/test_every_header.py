@@ -45,8 +45,9 @@ PAGE = {
     "permissions-policy": NO_FEATURES,
     "content-security-policy": re.compile(
         r"default-src 'none'; script-src 'nonce-N'; style-src 'nonce-N'; img-src 'self' data:;"
-        r" connect-src 'self' wss://localhost:\d+; manifest-src 'self'; form-action 'self'; base-uri 'none';"
-        r" object-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+        r" connect-src 'self' wss://localhost:\d+; manifest-src 'self'; worker-src 'self'; form-action 'self';"
+        r" base-uri 'none'; object-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script';"
+        r" trusted-types recado-worker"
     ),
 }
 REFERENCE = PAGE | {
@@ -55,7 +56,12 @@ REFERENCE = PAGE | {
         r" frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 }
-FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
+STANDING = {"cache-control": "no-cache", "vary": "Accept-Encoding"}
+WORKER = STANDING | {
+    "content-security-policy": "default-src 'none'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none';"
+    " require-trusted-types-for 'script'; trusted-types 'none'"
+}
+FOREVER = {"cache-control": "public, max-age=31536000, immutable", "vary": "Accept-Encoding"}
 # What an answer of this status has besides.
 OF_STATUS = {405: {"allow"}, 401: {"www-authenticate"}, 429: {"retry-after"}, 503: {"retry-after"}, 426: {"upgrade"}}
 # What an operation may add of its own.
@@ -85,7 +91,8 @@ PROXIED = {
 @asynccontextmanager
 async def running(home: Path, bounds: Mapping[str, Any] = PROXIED) -> AsyncIterator[tuple[Instance, str]]:
     """A door behind a proxy that is trusted, and somebody's token."""
-    files = Files("<!doctype html>__NONCE__", {"app.js": b"1"})
+    standing = {"sw.js": b"1", "manifest.webmanifest": b"{}"}
+    files = Files("<!doctype html>__NONCE__", {"app.js": b"1"}, standing)
     async with running_door(f"sqlite:///{home / 'recado.db'}", bounds=dict(bounds), files=files) as inside:
         yield Instance(home, port=inside.port), await inside.join("alice")
 
@@ -155,6 +162,12 @@ OTHERS: list[tuple[str, str, Headers, int, dict[str, Any]]] = [
     ("/static/app.js", "GET", [], 200, FOREVER),
     ("/static/none.js", "GET", [], 404, {}),
     ("/static/app.js", "PUT", [], 405, {}),
+    ("/sw.js", "GET", [], 200, WORKER),
+    ("/sw.js", "HEAD", [], 200, WORKER),
+    ("/sw.js", "POST", [], 405, {}),
+    ("/sw.js/", "GET", [], 404, {}),
+    ("/manifest.webmanifest", "GET", [], 200, STANDING),
+    ("/manifest.webmanifest", "DELETE", [], 405, {}),
     ("/.well-known/security.txt", "GET", [], 200, {}),
     ("/.well-known/security.txt", "POST", [], 405, {}),
     ("/.well-known/", "GET", [], 404, {}),
@@ -182,6 +195,7 @@ async def test_every_route_when_something_fails_that_nobody_foresaw(
     monkeypatch.setattr(routes, "OPERATIONS", [replace(each, act=broken) for each in ALL.values()])
     monkeypatch.setattr(routes, "Page", BrokenPage)
     monkeypatch.setattr(routes, "Asset", BrokenPage)
+    monkeypatch.setattr(routes, "Standing", BrokenPage)
     monkeypatch.setattr(Socket, "_subprotocol", lambda self: 1 / 0)
     monkeypatch.setattr("handlers.security_txt.written", lambda *_: 1 / 0)
     async with running(tmp_path) as (visitor, token):
@@ -194,6 +208,7 @@ async def test_every_route_when_something_fails_that_nobody_foresaw(
         for target, headers in (
             ("/", []),
             ("/static/x", []),
+            ("/sw.js", []),
             ("/.well-known/security.txt", []),
             ("/ws/chat/", HANDSHAKE),
         ):
@@ -204,7 +219,7 @@ async def test_every_route_when_something_fails_that_nobody_foresaw(
 
 async def test_without_tls_there_is_no_hsts_and_nothing_else_changes(tmp_path: Path) -> None:
     async with running(tmp_path) as (visitor, _):
-        for target in ("/", "/livez", "/nowhere", "/static/app.js", "/ws/chat/", "/.well-known/security.txt"):
+        for target in ("/", "/livez", "/nowhere", "/static/app.js", "/sw.js", "/ws/chat/", "/.well-known/security.txt"):
             with_tls = await put(visitor, "GET", target)
             without = await asyncio.to_thread(ask, visitor, "GET", target)
             assert set(with_tls.headers) - set(without.headers) == {"strict-transport-security"}

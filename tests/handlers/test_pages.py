@@ -1,15 +1,17 @@
 """The chat page and its files: the policy, a fresh nonce, nothing but what was built."""
 
+import gzip
 import re
 from pathlib import Path
 
 import pytest
 
-from handlers.pages import SERVED, read_files
+from handlers.pages import SERVED, STANDING, read_files, takes_gzip
 from tests.handlers.raw import ask
 from tests.instances import ROOT, Instance
 
-STATIC = sorted((ROOT / "web" / "dist" / "static").iterdir())
+DIST = ROOT / "web" / "dist"
+STATIC = sorted((DIST / "static").iterdir())
 INLINE = re.compile(r"<(script|style|link)\b[^>]*>")
 
 
@@ -26,6 +28,8 @@ def test_the_page_has_a_strict_policy(server: Instance) -> None:
     rules = policy(reply.headers["content-security-policy"])
     assert rules["default-src"] == rules["object-src"] == rules["base-uri"] == rules["frame-ancestors"] == ["'none'"]
     assert rules["require-trusted-types-for"] == ["'script'"]
+    assert rules["trusted-types"] == ["recado-worker"]
+    assert rules["worker-src"] == rules["manifest-src"] == ["'self'"]
     assert rules["connect-src"] == ["'self'", f"ws://localhost:{server.port}"]
     for kind in ("script-src", "style-src"):
         (source,) = rules[kind]
@@ -47,7 +51,7 @@ def test_the_nonce_is_another_one_each_time(server: Instance) -> None:
 def test_nothing_on_the_page_runs_without_the_nonce(server: Instance) -> None:
     reply = ask(server, "GET", "/")
     html = reply.body.decode()
-    tags = [tag for tag in INLINE.finditer(html) if 'rel="icon"' not in tag[0]]
+    tags = [tag for tag in INLINE.finditer(html) if not re.search(r'rel="(icon|apple-touch-icon|manifest)"', tag[0])]
     assert len(tags) >= 2
     assert all('nonce="' in tag[0] for tag in tags)
     for script in re.findall(r"<script\b[^>]*>(.*?)</script>", html, re.DOTALL):
@@ -77,7 +81,9 @@ def test_a_strange_host_does_not_get_into_the_policy(server: Instance, host: str
         assert policy(reply.headers["content-security-policy"])["connect-src"] == ["'self'", "ws://localhost"]
 
 
-@pytest.mark.parametrize("path", ["/", *(f"/static/{file.name}" for file in STATIC)])
+@pytest.mark.parametrize(
+    "path", ["/", *(f"/{name}" for name in STANDING), *(f"/static/{file.name}" for file in STATIC)]
+)
 def test_head_is_get_without_the_body(server: Instance, path: str) -> None:
     got, head = ask(server, "GET", path), ask(server, "HEAD", path)
     assert (got.status, head.status, head.body) == (200, 200, b"")
@@ -92,9 +98,28 @@ def test_a_file_is_what_was_built_and_stays_for_ever(server: Instance, file: Pat
     assert reply.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert reply.headers["content-type"] == SERVED[file.suffix]
     assert reply.headers["content-security-policy"].startswith("default-src 'none'")
-    assert not {"set-cookie", "vary"} & set(reply.headers)
+    assert "set-cookie" not in reply.headers
     signed_in = ask(server, "GET", f"/static/{file.name}", [("Authorization", "Bearer x"), ("Cookie", "a=b")])
     assert signed_in.body == reply.body
+
+
+@pytest.mark.parametrize("name", STANDING)
+def test_what_keeps_its_name_is_looked_at_anew_each_time(server: Instance, name: str) -> None:
+    reply = ask(server, "GET", f"/{name}")
+    assert (reply.status, reply.body) == (200, (DIST / name).read_bytes())
+    assert reply.headers["cache-control"] == "no-cache"
+    assert reply.headers["content-type"] == SERVED[Path(name).suffix]
+    assert not {"set-cookie", "service-worker-allowed"} & set(reply.headers)
+    signed_in = ask(server, "GET", f"/{name}", [("Authorization", "Bearer x"), ("Cookie", "a=b")])
+    assert signed_in.body == reply.body
+
+
+def test_the_worker_may_ask_this_server_and_load_nothing(server: Instance) -> None:
+    rules = policy(ask(server, "GET", "/sw.js").headers["content-security-policy"])
+    assert rules["default-src"] == ["'none'"]
+    assert rules["connect-src"] == ["'self'"]
+    assert rules["trusted-types"] == ["'none'"]
+    assert not {"script-src", "worker-src", "sandbox"} & set(rules)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +144,9 @@ def test_a_file_is_what_was_built_and_stays_for_ever(server: Instance, file: Pat
             "/index.html",
             "/static/index.html",
             "/LICENSES.txt",
+            "/manifest.json",
+            "/static/sw.js",
+            "/sw.js.map",
         ),
         *("/api/", "/api", "/ws/", "/docs", "/debug", "/..", "/%2e%2e/", "/;/", "/static/" + "a" * 5000),
     ],
@@ -135,4 +163,47 @@ def test_only_known_kinds_of_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("x")
     for name in ("a.js", "a.css", "a.js.map", ".env", "a.html", "a.py", "a.db"):
         (tmp_path / "static" / name).write_text("x")
-    assert set(read_files(tmp_path).assets) == {"a.js", "a.css"}
+    for name in ("sw.js", "a.js"):
+        (tmp_path / name).write_text("x")
+    files = read_files(tmp_path)
+    assert (set(files.assets), set(files.standing)) == ({"a.js", "a.css"}, {"sw.js"})
+
+
+@pytest.mark.parametrize("path", [*(f"/static/{path.name}" for path in STATIC), *(f"/{name}" for name in STANDING)])
+def test_a_file_is_compressed_for_whoever_takes_that(server: Instance, path: str) -> None:
+    plain = ask(server, "GET", path)
+    packed = ask(server, "GET", path, [("Accept-Encoding", "br, gzip;q=0.8")])
+    assert "content-encoding" not in plain.headers
+    if path.endswith(".png"):
+        assert "content-encoding" not in packed.headers
+        assert packed.body == plain.body
+        return
+    assert (packed.headers["content-encoding"], packed.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert plain.headers["vary"] == "Accept-Encoding"
+    assert gzip.decompress(packed.body) == plain.body
+    assert len(packed.body) < len(plain.body)
+    head = ask(server, "HEAD", path, [("Accept-Encoding", "gzip")])
+    assert head.headers["content-length"] == str(len(packed.body))
+
+
+def test_what_has_a_nonce_is_never_compressed(server: Instance) -> None:
+    assert "content-encoding" not in ask(server, "GET", "/", [("Accept-Encoding", "gzip")]).headers
+
+
+@pytest.mark.parametrize(
+    ("header", "takes"),
+    [
+        ("gzip", True),
+        ("GZIP;q=1.0", True),
+        ("deflate, gzip;q=0.001", True),
+        ("*", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, *", False),
+        ("identity, *;q=0", False),
+        ("br", False),
+        ("", False),
+        ("gzipped", False),
+    ],
+)
+def test_who_takes_gzip_says_so(header: str, takes: bool) -> None:
+    assert takes_gzip(header) is takes

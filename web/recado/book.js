@@ -4,11 +4,21 @@ import { isCount, keyOf } from "./names.js";
 
 const MOST_REMEMBERED = 10_000;
 
-/** A message as the server tells it, or null when it is none. An empty content is the repeat of one that is gone. */
+const isTime = (value) => typeof value === "string" && !Number.isNaN(Date.parse(value));
+/** What a message may have beside, and what it must be then. */
+const MAY_HAVE = Object.entries({
+  expires_at: isTime, edited_at: isTime, delivered_at: isTime, read_at: isTime, reply_to: isCount,
+  client_id: (value) => typeof value === "string",
+});
+
+/** A message as the server tells it, or null when it is none. An empty content is the repeat of one that is gone.
+    What it has beside and cannot be is left out. */
 export const messageOf = (said) => {
   if (!said || typeof said !== "object" || !isCount(said.id)) return null;
-  if (typeof said.sender !== "string" || typeof said.recipient !== "string" || typeof said.timestamp !== "string") return null;
-  return typeof said.content === "string" && said.content !== "" ? said : null;
+  if (typeof said.sender !== "string" || typeof said.recipient !== "string" || !isTime(said.timestamp)) return null;
+  if (typeof said.content !== "string" || said.content === "") return null;
+  const wrong = MAY_HAVE.filter(([key, isGood]) => said[key] != null && !isGood(said[key]));
+  return wrong.length === 0 ? said : { ...said, ...Object.fromEntries(wrong.map(([key]) => [key, undefined])) };
 };
 
 const rowOf = (id) => `message/${String(id).padStart(16, "0")}`;
@@ -33,6 +43,9 @@ export const createBook = () => {
   const gone = new Map(); // ids of messages that ended, so that a late page does not bring them back
   const edits = new Map(); // later texts of messages that are not known yet
   const ending = new Map(); // id -> {peer, at} of messages that end by themselves
+  const timers = new Map(); // key of the peer -> how many seconds what is written there is to last
+  const timedAt = new Map(); // key of the peer -> position of the last event about that
+  const views = new WeakMap(); // message -> what was last shown of it: the same until it changes
   let me = "";
 
   const isMine = (message) => keyOf(message.sender) === keyOf(me);
@@ -82,6 +95,15 @@ export const createBook = () => {
     return [["marks", [...marks]]];
   };
 
+  const timerOf = (key) => timers.get(key) ?? null;
+  /** Gives the change for the store, or null when nothing is new. */
+  const time = (key, told) => {
+    const seconds = isCount(told) && told > 0 ? told : null;
+    if (timerOf(key) === seconds) return null;
+    seconds === null ? timers.delete(key) : timers.set(key, seconds);
+    return ["timers", [...timers]];
+  };
+
   const edited = (message) => {
     const known = threads.get(keyOf(peerOf(message)))?.items.has(message.id);
     if (known) return [put(message)];
@@ -93,6 +115,15 @@ export const createBook = () => {
     if (!mine) return message.id <= seen ? "read" : "received";
     if (message.read_at || message.id <= read) return "read";
     return message.delivered_at || message.id <= delivered ? "delivered" : "sent";
+  };
+
+  const viewOf = (message, known) => {
+    const mine = isMine(message);
+    const state = stateOf(message, mine, known);
+    const shown = views.get(message);
+    if (shown?.state === state) return shown;
+    views.set(message, { ...message, mine, state });
+    return views.get(message);
   };
 
   return {
@@ -116,6 +147,11 @@ export const createBook = () => {
         return { peer: named, changes: [drop(frame.id, frame.peer)] };
       }
       if (frame.type === "receipt") return { peer: named, changes: mark(frame) };
+      if (frame.type === "timer" && named !== null) {
+        timedAt.set(named, frame.position);
+        const change = time(named, frame.ttl_seconds);
+        return { peer: change && named, changes: [change].filter(Boolean) };
+      }
       return { peer: null, changes: [] };
     },
     /** The answer to one's own send, known before its turn in the log. A repeat of an old one is not put below a hole. */
@@ -127,27 +163,28 @@ export const createBook = () => {
     merge: (messages) => messages.map(put).filter(Boolean),
     oldestOf,
     peers: () => [...threads.keys()],
-    /** By rising id, with the state of each. */
+    /** By rising id, with the state of each. What has not changed is the same object. */
     messages(key) {
       const known = marks.get(key) ?? {};
-      return itemsOf(key).map((message) => {
-        const mine = isMine(message);
-        return { ...message, mine, state: stateOf(message, mine, known) };
-      });
+      return itemsOf(key).map((message) => viewOf(message, known));
     },
     /** Those that end by themselves: {peer, at}. */
     expiring: () => ending.values(),
+    timerOf,
+    /** What an answer says of a timer that was asked for when the log stood at `position`: an event behind that knows better. */
+    learnTimer: (key, seconds, position) => ((timedAt.get(key) ?? 0) > position ? null : time(key, seconds)),
     marksOf: (key) => ({ delivered: 0, read: 0, seen: 0, ...marks.get(key) }),
     /** What the store has kept. */
-    load(messages, kept) {
+    load(messages, kept, lasting = []) {
       for (const message of messages) put(message);
       for (const [key, value] of kept) marks.set(key, value);
+      for (const [key, seconds] of lasting) timers.set(key, seconds);
     },
     /** Forgets everything; gives the changes for the store. */
     clear() {
       const rows = [...threads.values()].flatMap(({ items }) => [...items.keys()].map((id) => [rowOf(id), undefined]));
-      for (const map of [threads, marks, gone, edits, ending]) map.clear();
-      return [...rows, ["marks", undefined]];
+      for (const map of [threads, marks, gone, edits, ending, timers, timedAt]) map.clear();
+      return [...rows, ["marks", undefined], ["timers", undefined]];
     },
   };
 };

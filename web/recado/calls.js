@@ -2,6 +2,7 @@
 import { Problem, problemOf } from "./problems.js";
 
 export const PATIENCE_MS = 20_000;
+export const PATIENCE_FILE_MS = 600_000;
 
 /** The path of `rel="next"` in a Link header (RFC 8288), kept on this server, or null. */
 export const nextOf = (header) => {
@@ -11,15 +12,18 @@ export const nextOf = (header) => {
   return pathname.startsWith("/api/") ? pathname + search : null;
 };
 
+/** @typedef {{body?: object, headers?: Record<string, string>, signal?: AbortSignal, file?: boolean}} Asking
+    `file`: what is said is a file (a Blob), and may take ten minutes. */
+
 /** `onDate` is told the server's own time of each answer, in milliseconds. */
 export const createCalls = ({ url, fetch, clock, credentials, onDate = (_at) => {} }) => {
   const standing = new Set();
 
   /** @param {string} method
       @param {string} path
-      @param {{body?: object, headers?: Record<string, string>, signal?: AbortSignal}} [options]
+      @param {Asking} [options]
       @returns {Promise<{status: number, said: any, next: string | null}>} */
-  const ask = async (method, path, { body, headers = {}, signal } = {}) => {
+  const ask = async (method, path, { body, headers = {}, signal, file = false } = {}) => {
     const controller = new AbortController();
     let abandoned = signal?.aborted === true;
     const abandon = () => {
@@ -27,7 +31,7 @@ export const createCalls = ({ url, fetch, clock, credentials, onDate = (_at) => 
       controller.abort();
     };
     if (abandoned) throw new Problem("aborted");
-    const patience = clock.setTimeout(() => controller.abort(), PATIENCE_MS);
+    const patience = clock.setTimeout(() => controller.abort(), file ? PATIENCE_FILE_MS : PATIENCE_MS);
     signal?.addEventListener("abort", abandon);
     standing.add(abandon);
     let answer;
@@ -42,6 +46,7 @@ export const createCalls = ({ url, fetch, clock, credentials, onDate = (_at) => 
         redirect: "error",
         signal: controller.signal,
       });
+      if (file && answer.ok) return { status: answer.status, said: await answer.blob(), next: null };
       text = await answer.text();
     } catch {
       throw new Problem(abandoned ? "aborted" : "network");

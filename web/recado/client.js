@@ -3,7 +3,7 @@ import { createBook, messageOf } from "./book.js";
 import { createCalls } from "./calls.js";
 import { createLog } from "./log.js";
 import { isCount, keyOf, makeUuid } from "./names.js";
-import { createOutbox } from "./outbox.js";
+import { createOutbox, extrasOf } from "./outbox.js";
 import { Problem } from "./problems.js";
 import { memoryStore } from "./store.js";
 import { createTabs } from "./tabs.js";
@@ -19,7 +19,7 @@ const MOST_EARLY = 10_000;
 const MOST_KEPT = 5_000;
 const LONGEST_TIMER_MS = 86_400_000;
 /** After these the session goes on: nothing kept is destroyed. */
-const SESSION_STANDS = new Set(["fault", "forbidden", "changed"]);
+const SESSION_STANDS = new Set(["fault", "forbidden", "changed", "enrolment"]);
 const HINTS = new Set(["typing", "presence", "notice"]);
 
 /** @typedef {"idle" | "connecting" | "live" | "waiting" | "offline" | "ended"} Connection
@@ -33,7 +33,8 @@ const HINTS = new Set(["typing", "presence", "notice"]);
     @property {string} [timestamp]  missing while it is in the outbox
     @property {boolean} mine
     @property {"sending" | "failed" | "sent" | "delivered" | "read" | "received"} state
-    @property {{code: string, detail: string}} [problem]  why it failed
+    @property {number} [reply_to]   the id of the message that it quotes, which may be gone
+    @property {{code: string, detail: string, field?: string}} [problem]  why it failed
 
     @typedef {object} Options
     @property {string} [url]         of the server; in a page, its own origin
@@ -71,6 +72,12 @@ const browserNetwork = () =>
 const query = (path, values) =>
   `${path}?${new URLSearchParams(Object.entries(values).flatMap(([key, value]) => (value == null ? [] : [[key, String(value)]])))}`;
 
+/** The list that was asked for. Anything else is no empty one: it is not the server's. */
+const listIn = ({ status, said }) => {
+  if (!Array.isArray(said)) throw new Problem("problem", { status, code: "bad_answer" });
+  return said;
+};
+
 /** @param {Options} [options] */
 export const createClient = ({
   url = globalThis.location?.origin,
@@ -96,6 +103,9 @@ export const createClient = ({
   /** @type {State} */
   let state = { connection: "idle" };
   let signedIn = false;
+  let parting = false; // a call is under way that ends this session
+  let refusedMeanwhile = false;
+  let barred = false; // signed in, but nothing is open before a second factor is enrolled
   let me = null; // {username, subject}
   let era = 0; // goes up when everything kept was put away
   let inbox = [];
@@ -171,18 +181,15 @@ export const createClient = ({
       if (me && me.subject !== null && subject !== null && subject !== me.subject) return finish("changed");
       if (wire.state === "live") wire.say({ type: "auth", token: access, ref: "auth" });
     },
-    onRefused: () => signedIn && finish("revoked"),
+    onRefused: () => (parting ? (refusedMeanwhile = true) : signedIn && finish("revoked")),
   });
 
+  const broken = (error) => {
+    emit("fault", { code: "storage", detail: String(error) });
+    return false;
+  };
   /** True when it is stored. A device that cannot keep anything is told about, and goes on. */
-  const keep = (changes) =>
-    store.write(changes).then(
-      () => true,
-      (error) => {
-        emit("fault", { code: "storage", detail: String(error) });
-        return false;
-      },
-    );
+  const keep = (changes) => store.write(changes).then(() => true, broken);
 
   const outbox = createOutbox({
     keep,
@@ -202,8 +209,8 @@ export const createClient = ({
     },
   });
   /** @param {any} entry */
-  const plain = ({ client_id, recipient, content, seq, state: is, ttl_seconds, problem }) => ({
-    client_id, recipient, content, seq, state: is, ...(ttl_seconds === undefined ? {} : { ttl_seconds }), ...(problem ? { problem } : {}),
+  const plain = ({ client_id, recipient, content, seq, state: is, problem, ...more }) => ({
+    client_id, recipient, content, seq, state: is, ...extrasOf(more), ...(problem ? { problem } : {}),
   });
 
   const wire = createWire({
@@ -397,7 +404,7 @@ export const createClient = ({
 
   /** @param {string} method
       @param {string} path
-      @param {{body?: object, headers?: Record<string, string>, signal?: AbortSignal}} [options] */
+      @param {import("./calls.js").Asking} [options] */
   const call = async (method, path, options = {}) => {
     needIn();
     const used = await tokens.fresh();
@@ -422,7 +429,7 @@ export const createClient = ({
       });
     });
   };
-  const keepReads = () => keep([["reads", [...reads]]]);
+  const keepReads = () => tabs.leading && keep([["reads", [...reads]]]);
   const forgetRead = ({ by, peer, up_to: upTo }) => {
     if (typeof by !== "string" || typeof peer !== "string" || keyOf(by) !== keyOf(me?.username ?? "")) return;
     if ((reads.get(keyOf(peer))?.upTo ?? Infinity) <= upTo && reads.delete(keyOf(peer))) void keepReads();
@@ -432,8 +439,23 @@ export const createClient = ({
     const key = keyOf(peer);
     if (!isCount(upTo) || upTo <= Math.max(book.marksOf(key).seen, reads.get(key)?.upTo ?? 0)) return;
     reads.set(key, { peer, upTo });
+    if (!tabs.leading) return tabs.post({ kind: "read", peer, upTo });
     void keepReads();
     if (wire.state === "live") readSoon();
+  };
+
+  /** A call whose answer tells timers. What was asked before everything began anew tells none. */
+  const learnTimers = async (method, path, options) => {
+    const [pages, position] = [older, log.cursor.position ?? 0];
+    const answer = await call(method, path, options);
+    const changes = new Map();
+    for (const one of pages === older ? [answer.said].flat() : []) {
+      const change = typeof one?.peer === "string" && book.learnTimer(keyOf(one.peer), one.ttl_seconds, position);
+      if (change) changes.set(one.peer, change);
+    }
+    if (changes.size > 0 && tabs.leading) await keep([...changes.values()].slice(-1));
+    for (const peer of changes.keys()) emit("thread", { peer });
+    return answer;
   };
 
   const sayTyping = (peer) => {
@@ -448,7 +470,8 @@ export const createClient = ({
   async function lead() {
     const mine = era;
     await following;
-    await load();
+    // What this tab knows is enough to go on with when the store does not open any more.
+    await load().catch(broken);
     if (mine !== era || !signedIn || !tabs.leading) return;
     tokens.tend();
     wire.start();
@@ -456,11 +479,11 @@ export const createClient = ({
 
   function hearTab(word) {
     if (!signedIn || !word || typeof word !== "object") return;
-    if (word.kind === "ended") return finish(word.reason, undefined, { told: true });
+    if (word.kind === "ended") return (word.of ?? me?.subject) === me?.subject && finish(word.reason, undefined, { told: true });
     if (word.kind === "access") return tokens.adopt(word.access);
     if (word.kind === "outbox") return hearOutbox(word);
     if (tabs.leading) return hearFollower(word);
-    if (word.kind === "state") tell(word.state);
+    if (word.kind === "state") hearLeader(word);
     if (word.kind === "hint") emit(word.frame.type, word.frame);
     if (word.kind === "reset") void followReset(word.reset);
     if (word.kind === "log") follow(word);
@@ -468,7 +491,7 @@ export const createClient = ({
 
   const hearFollower = (word) => {
     if (word.kind === "hi") {
-      tabs.post({ kind: "state", state });
+      tabs.post({ kind: "state", state, cursor: log.cursor });
       if (tokens.access) tabs.post({ kind: "access", access: tokens.access });
     }
     if (word.kind === "read") wantRead(word.peer, word.upTo);
@@ -478,14 +501,36 @@ export const createClient = ({
 
   const hearOutbox = ({ event, entry }) => {
     if (!tabs.leading) return outbox.told(event, entry);
-    if (event === "written") outbox.add(entry);
-    else {
+    if (event === "written") {
+      typed.delete(keyOf(entry.recipient));
+      outbox.add(entry);
+    } else {
       outbox.told(event, entry);
       outbox.flush();
     }
   };
 
   let following = Promise.resolve();
+
+  /** Nothing that the leader has done since can be had: the past is loaded anew. */
+  const catchUp = (cursor) => {
+    log.begin(cursor.position, cursor.epoch);
+    older = new Map();
+    emit("reset", { first: true });
+  };
+
+  function hearLeader({ state: next, cursor }) {
+    // What was read while nobody led may not be told.
+    if (next.connection === "live") for (const { peer, upTo } of reads.values()) tabs.post({ kind: "read", peer, upTo });
+    following = following.then(async () => {
+      if (!isCount(cursor?.position)) return;
+      log.told(cursor.position);
+      // What came between the reading of the store and the first word here was told to nobody.
+      if (log.behind) await load({ anew: true });
+      if (log.cursor.position === null) catchUp(cursor);
+    });
+    tell(next);
+  }
 
   const follow = (word) => {
     following = following.then(async () => {
@@ -497,12 +542,17 @@ export const createClient = ({
       for (const frame of word.frames) {
         for (const ready of log.take(frame)) {
           const { peer } = book.apply(ready);
+          if (ready.type === "receipt" && ready.kind === "read") forgetRead(ready);
           if (peer !== null) result.touched.add(peer);
           result.applied.push(ready);
         }
       }
       announce(result);
-      if (log.behind) await load({ anew: true });
+      if (!log.behind) return;
+      await load({ anew: true });
+      // What the leader tells is in the store by then, or the store is broken.
+      const last = word.frames.at(-1)?.position ?? 0;
+      if (last > (log.cursor.position ?? 0)) catchUp({ position: last, epoch: log.cursor.epoch });
     });
   };
 
@@ -518,24 +568,32 @@ export const createClient = ({
   // --- beginning and end
 
   async function load({ anew = false } = {}) {
-    const [kept, cursor, entries, rows, marks, wanted] = await Promise.all([
+    const held = anew ? outbox.kept() : [];
+    const [kept, cursor, entries, rows, marks, lasting, wanted] = await Promise.all([
       store.get("me"),
       store.get("cursor"),
       store.list("outbox/"),
       store.list("message/"),
       store.get("marks"),
+      store.get("timers"),
       store.get("reads"),
     ]);
-    if (anew) book.clear();
+    const waiting = new Set(entries.map(([, entry]) => entry?.client_id));
+    for (const clientId of held) if (!waiting.has(clientId)) outbox.settle(clientId);
+    if (anew) {
+      book.clear();
+      older = new Map();
+    }
     if (kept?.username) me = kept;
     book.me = me?.username ?? "";
     const spare = rows.splice(0, Math.max(0, rows.length - MOST_KEPT));
-    if (spare.length > 0) await store.write(spare.map(([key]) => [key, undefined]));
-    book.load(rows.map(([, message]) => messageOf(message)).filter(Boolean), Array.isArray(marks) ? marks : []);
+    if (spare.length > 0) await keep(spare.map(([key]) => [key, undefined]));
+    const listOf = (row) => (Array.isArray(row) ? row : []);
+    book.load(rows.map(([, message]) => messageOf(message)).filter(Boolean), listOf(marks), listOf(lasting));
     if (isCount(cursor?.position)) log.begin(cursor.position, cursor.epoch);
     began = cursor?.began ?? 0;
     outbox.load(entries.map(([, entry]) => entry));
-    for (const [key, one] of Array.isArray(wanted) ? wanted : []) if (!reads.has(key)) reads.set(key, one);
+    for (const [key, one] of listOf(wanted)) if (!reads.has(key) && isCount(one?.upTo)) reads.set(key, one);
     for (const peer of book.peers()) emit("thread", { peer });
     for (const { recipient } of outbox.ordered()) emit("thread", { peer: recipient });
     watchExpiry();
@@ -546,17 +604,19 @@ export const createClient = ({
 
   const begin = async () => {
     signedIn = true;
+    barred = false;
     const mine = era;
     try {
       if (!me?.username) {
         const { said } = await call("GET", "/api/users/me/");
         if (typeof said?.username !== "string") throw new Problem("problem", { status: 200, code: "bad_answer" });
         me = { username: said.username, subject: subjectOf(tokens.access) };
-        await store.write([["me", me]]);
+        await keep([["me", me]]);
       }
       await load();
     } catch (error) {
-      if (mine === era) signedIn = false;
+      barred = error.code === "enrolment_required";
+      if (mine === era) signedIn = barred;
       throw error;
     }
     if (mine !== era) throw new Problem("aborted");
@@ -570,7 +630,7 @@ export const createClient = ({
   /** Puts everything of the person out of memory. */
   const putAway = () => {
     era += 1;
-    signedIn = false;
+    signedIn = barred = false;
     wire.stop();
     tabs.stop();
     outbox.clear();
@@ -595,9 +655,14 @@ export const createClient = ({
     if (!signedIn) return;
     const unsent = outbox.size;
     const gone = !SESSION_STANDS.has(reason);
-    if (gone && !told) tabs.post({ kind: "ended", reason });
+    const subject = me?.subject ?? null;
+    if (!told && (gone || reason === "changed")) tabs.post({ kind: "ended", reason, of: subject });
     putAway();
-    if (gone && !told) destroying = store.destroy().catch((error) => emit("fault", { code: "storage", detail: String(error) }));
+    // Whoever must enrol is asked by the server again, not let in by what is kept.
+    if (reason === "enrolment") destroying = keep([["me", undefined]]);
+    if (gone && !told) destroying = store.destroy().catch(broken);
+    // Whoever has come by another way than this library has put nothing of us away.
+    if (reason === "changed" && !told) destroying = store.get("me").then((kept) => kept?.subject === subject && store.destroy()).catch(broken);
     tell({ connection: "ended", reason, ...(code === undefined ? {} : { code }) });
     emit("ended", { reason, ...(code === undefined ? {} : { code }), unsent });
   }
@@ -667,7 +732,7 @@ export const createClient = ({
     passkey: (credential, { device } = {}) => signingIn("/api/auth/login/passkey/", { credential, ...(device === undefined ? {} : { device }) }),
     /** Goes on with an earlier sign-in. False when there is none; with what is kept it begins without a network. */
     async resume() {
-      if (signedIn) return true;
+      if (signedIn && !barred) return true;
       await destroying;
       me = (await store.get("me")) ?? null;
       if (session === "tokens" && !(await store.get("session"))) {
@@ -687,13 +752,42 @@ export const createClient = ({
     /** Ends the session. What is kept on the device is destroyed at once, whatever becomes of the call. */
     async signOut() {
       needIn();
-      const access = tokens.access ?? (await tokens.fresh().catch(() => null));
+      const { access } = tokens;
+      const shown = await tokens.shown().catch(() => ({}));
       finish("signed_out");
       await destroying;
-      if (access === null) throw new Problem("network");
-      await ask("POST", "/api/auth/logout/", { body: {}, headers: { ...cookie, Authorization: `Bearer ${access}` } }).catch((problem) => {
+      const endBy = (token) => ask("POST", "/api/auth/logout/", { body: {}, headers: { ...cookie, Authorization: `Bearer ${token}` } });
+      try {
+        if (access !== null) return void (await endBy(access));
+      } catch (problem) {
         if (!problem.unauthenticated) throw problem;
-      });
+        // That the access token has ended says nothing of the session.
+      }
+      try {
+        await endBy((await ask("POST", "/api/auth/refresh/", shown)).said?.access);
+      } catch (problem) {
+        if (!problem.unauthenticated) throw problem;
+      }
+    },
+    /** Makes a call that ends this session on the server (an erasure, a sign-out everywhere), and destroys what is kept when it has.
+        What else ends the session meanwhile waits for its answer.
+        @template Answer
+        @param {() => Promise<Answer>} work
+        @returns {Promise<Answer>} */
+    async part(work) {
+      needIn();
+      parting = true;
+      try {
+        const answer = await work();
+        parting = false;
+        finish("signed_out");
+        await destroying;
+        return answer;
+      } finally {
+        parting = false;
+        if (refusedMeanwhile) finish("revoked");
+        refusedMeanwhile = false;
+      }
     },
     /** Lets go of connection and timers; what is kept stays, and `resume()` goes on. */
     stop() {
@@ -707,19 +801,27 @@ export const createClient = ({
     /** Any other call, with the token: {status, said, next}. Throws a Problem.
         @param {string} method
         @param {string} path
-        @param {{body?: object, headers?: Record<string, string>, signal?: AbortSignal}} [options] */
+        @param {import("./calls.js").Asking} [options] */
     call: (method, path, options) => call(method, path, options),
+    /** Any other call that needs no token, likewise.
+        @param {string} method
+        @param {string} path
+        @param {import("./calls.js").Asking} [options] */
+    ask: (method, path, options) => ask(method, path, options),
     /** Whether there is somebody of that name.
         @param {string} username
         @param {{signal?: AbortSignal}} [options]
         @returns {Promise<boolean>} */
-    checkUsername: async (username, { signal } = {}) =>
-      (await ask("GET", query("/api/auth/check-username/", { username }), { signal })).said?.exists === true,
+    async checkUsername(username, { signal } = {}) {
+      const { status, said } = await ask("GET", query("/api/auth/check-username/", { username }), { signal });
+      if (typeof said?.exists !== "boolean") throw new Problem("problem", { status, code: "bad_answer" });
+      return said.exists;
+    },
     /** A page of conversations, as the server has them; `next` is for the following call.
         @param {{limit?: number, next?: string}} [options] */
     async conversations({ limit = 50, next } = {}) {
-      const page = await call("GET", next ?? query("/api/conversations/", { limit }));
-      return { conversations: Array.isArray(page.said) ? page.said : [], next: page.next };
+      const page = await learnTimers("GET", next ?? query("/api/conversations/", { limit }));
+      return { conversations: listIn(page), next: page.next };
     },
     /** Loads the next older page of a conversation into what `messages` gives. True while there is more.
         @param {string} peer
@@ -730,7 +832,7 @@ export const createClient = ({
       const pages = older;
       const page = await call("GET", older.get(key) ?? query("/api/auth/messages/", { with: peer, limit, before: book.oldestOf(key) }));
       if (pages !== older) return true; // everything began anew meanwhile
-      const rows = book.merge((Array.isArray(page.said) ? page.said : []).map(messageOf).filter(Boolean));
+      const rows = book.merge(listIn(page).map(messageOf).filter(Boolean));
       older.set(key, page.next);
       if (tabs.leading && rows.length > 0) await keep(rows);
       emit("thread", { peer });
@@ -744,29 +846,49 @@ export const createClient = ({
       const waiting = outbox.ordered().filter(({ recipient }) => keyOf(recipient) === key);
       return [
         ...book.messages(key).filter((message) => !isOver(message)),
-        ...waiting.map(({ client_id, recipient, content, state: is, problem }) => ({
-          client_id, sender: me?.username ?? "", recipient, content, mine: true, state: is, ...(problem ? { problem } : {}),
+        ...waiting.map(({ client_id, recipient, content, reply_to, state: is, problem }) => ({
+          client_id, sender: me?.username ?? "", recipient, content, mine: true, state: is,
+          ...extrasOf({ reply_to }), ...(problem ? { problem } : {}),
         })),
       ];
     },
+    /** How many seconds both want what is written in a conversation to last, or null: what is sent is given it as `ttlSeconds`. */
+    timerOf: (peer) => book.timerOf(keyOf(peer)),
+    /** Asks the server for it: of a conversation that is in no list, because it has no message.
+        @param {string} peer
+        @returns {Promise<number | null>} */
+    async loadTimer(peer) {
+      await learnTimers("GET", `/api/conversations/${encodeURIComponent(peer)}/`);
+      return book.timerOf(keyOf(peer));
+    },
+    /** Sets that for both, null for ever.
+        @param {string} peer
+        @param {number | null} seconds */
+    setTimer: async (peer, seconds) =>
+      void (await learnTimers("PATCH", `/api/conversations/${encodeURIComponent(peer)}/`, { body: { ttl_seconds: seconds } })),
     /** Names of those of whom messages are known or wait. */
     peers: () => [...new Set([...book.peers(), ...outbox.ordered().map(({ recipient }) => keyOf(recipient))])],
-    /** Message ids: how far the peer has received and read, and how far one has read oneself. */
-    marks: (peer) => book.marksOf(keyOf(peer)),
+    /** Message ids: how far the peer has received and read, and how far one has read oneself, told or not. */
+    marks(peer) {
+      const key = keyOf(peer);
+      const known = book.marksOf(key);
+      return { ...known, seen: Math.max(known.seen, reads.get(key)?.upTo ?? 0) };
+    },
 
     /** Writes a message. It is in `messages` at once; the promise is kept when it would survive a reload, with its `client_id`.
         @param {string} recipient
         @param {string} content
-        @param {{ttlSeconds?: number}} [options] */
-    async send(recipient, content, { ttlSeconds } = {}) {
+        @param {{ttlSeconds?: number, replyTo?: number}} [options]  `replyTo`: the id of the message that it quotes */
+    async send(recipient, content, { ttlSeconds, replyTo } = {}) {
       needIn();
-      const entry = await outbox.write(recipient, content, ttlSeconds);
+      typed.delete(keyOf(recipient)); // whoever goes on typing is told of at once
+      const entry = await outbox.write(recipient, content, { ttl_seconds: ttlSeconds, reply_to: replyTo });
       if (tabs.leading) outbox.flush();
       else entry.tried = true;
       tabs.post({ kind: "outbox", event: "written", entry: plain(entry) });
       return entry.client_id;
     },
-    /** Sends again what has failed. */
+    /** Sends again what has failed; without the quote, if it failed because what it quotes is gone. */
     async retry(clientId) {
       const entry = outbox.get(clientId);
       const done = await outbox.retry(clientId);
@@ -791,8 +913,7 @@ export const createClient = ({
     /** Everything of this person up to this message id has been read; told soon, merged, and again after a loss. */
     read(peer, upTo) {
       needIn();
-      if (tabs.leading) wantRead(peer, upTo);
-      else tabs.post({ kind: "read", peer, upTo });
+      wantRead(peer, upTo);
     },
     /** The person types; call it at every key. */
     typing(peer) {

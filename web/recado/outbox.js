@@ -16,6 +16,12 @@ export const UNANSWERED_MS = 30_000;
 const rowOf = (clientId) => `outbox/${clientId}`;
 const bySeq = (one, other) => one.seq - other.seq || (one.client_id < other.client_id ? -1 : 1);
 
+/** What a message may carry beside its text, as far as it does. */
+export const extrasOf = ({ ttl_seconds, reply_to }) => ({
+  ...(ttl_seconds == null ? {} : { ttl_seconds }),
+  ...(reply_to == null ? {} : { reply_to }),
+});
+
 /** An entry of the store, if it is whole. */
 const isEntry = (entry) =>
   typeof entry?.client_id === "string" && typeof entry.recipient === "string" && typeof entry.content === "string" && isCount(entry.seq);
@@ -37,12 +43,12 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
     onTheWay.delete(clientId);
   };
 
-  const frameOf = ({ client_id, recipient, content, ttl_seconds }) => ({
+  const frameOf = ({ client_id, recipient, content, ...more }) => ({
     type: "send",
     client_id,
     recipient,
     content,
-    ...(ttl_seconds === undefined ? {} : { ttl_seconds }),
+    ...extrasOf(more),
     ref: client_id,
   });
 
@@ -71,7 +77,7 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
   };
 
   /** @param {any} entry */
-  const rowFor = ({ stored, tried, tries, ...entry }) => [rowOf(entry.client_id), entry];
+  const rowFor = ({ stored, kept, tried, tries, ...entry }) => [rowOf(entry.client_id), entry];
 
   const fail = async (entry, problem) => {
     entry.state = "failed";
@@ -89,18 +95,19 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
     },
     load(rows) {
       for (const entry of rows) {
-        if (isEntry(entry) && !entries.has(entry.client_id)) entries.set(entry.client_id, { ...entry, stored: true, tried: true });
+        if (isEntry(entry) && !entries.has(entry.client_id)) entries.set(entry.client_id, { ...entry, stored: true, kept: true, tried: true });
       }
     },
+    /** Those that the store surely has. */
+    kept: () => [...entries.values()].filter(({ kept }) => kept).map(({ client_id: clientId }) => clientId),
     /** Keeps it on the device; resolves when it can survive a reload. What cannot be stored is sent all the same. */
-    async write(recipient, content, ttlSeconds) {
+    async write(recipient, content, extras) {
       const seq = Math.max(0, ...[...entries.values()].map((entry) => entry.seq)) + 1;
       /** @type {any} */
-      const entry = { client_id: uuid(), recipient, content, seq, state: "sending" };
-      if (ttlSeconds !== undefined) entry.ttl_seconds = ttlSeconds;
+      const entry = { client_id: uuid(), recipient, content, seq, state: "sending", ...extrasOf(extras) };
       entries.set(entry.client_id, entry);
       onChange(entry, "written");
-      await keep([rowFor(entry)]);
+      entry.kept = await keep([rowFor(entry)]);
       entry.stored = true;
       return entry;
     },
@@ -121,14 +128,14 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
       onChange(entry, "settled");
       return [rowOf(clientId), undefined];
     },
-    /** The server refused it: {code, detail, retry_after}. True when it was one of ours. */
-    refuse(clientId, { code, detail, retry_after: advice }) {
+    /** The server refused it: {code, detail, field, retry_after}. True when it was one of ours. */
+    refuse(clientId, { code, detail, field, retry_after: advice }) {
       const entry = entries.get(clientId);
       landed(clientId);
       if (!entry || entry.state !== "sending") return entry !== undefined;
       entry.tries = (entry.tries ?? 0) + 1;
       if (FOR_GOOD.has(code) || (!PASSING.has(code) && entry.tries >= ENOUGH)) {
-        void fail(entry, { code, detail });
+        void fail(entry, { code, detail, ...(field === undefined ? {} : { field }) });
         return true;
       }
       const seconds = adviceOf(advice);
@@ -141,6 +148,8 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
       if (entry?.state !== "failed") return false;
       entry.state = "sending";
       entry.tries = 0;
+      // What it quotes is gone: it was never stored so, and goes out as a message by itself.
+      if (entry.problem?.field === "reply_to") delete entry.reply_to;
       delete entry.problem;
       onChange(entry, "retried");
       await keep([rowFor(entry)]);

@@ -4,11 +4,19 @@
 const SAME_SESSION = new Set(["wrong_password", "wrong_code", "second_factor_required"]);
 const LATER = new Set([408, 425, 429]);
 
+const text = (value) => (typeof value === "string" ? value : "");
+
+const fieldOf = (value) =>
+  value && typeof value === "object" && typeof value.field === "string"
+    ? [{ field: value.field, code: text(value.code), detail: text(value.detail) }]
+    : [];
+
 /** A call, or a frame, that failed.
-    `kind`: "network" (no answer came), "aborted" (nobody wants it any more), "problem" (the server, or something before it, said no).
+    `kind`: "network" (no answer came), "aborted" (nobody wants it any more), "problem" (the server, or something before it, said no);
+    who uses the library may add kinds of their own.
     `code`: what the server says it is; "bad_answer" when what came is not the server's (a proxy's page, nothing, broken JSON). */
 export class Problem extends Error {
-  /** @param {"network" | "aborted" | "problem"} kind
+  /** @param {string} kind
       @param {{status?: number, code?: string, detail?: string, retryAfter?: number | null, said?: any}} [more] */
   constructor(kind, { status = 0, code = kind, detail = "", retryAfter = null, said = null } = {}) {
     super(`${kind} ${status} ${code}`);
@@ -21,6 +29,10 @@ export class Problem extends Error {
     this.retryAfter = retryAfter;
     /** The whole body, when it was the server's own. */
     this.said = said;
+    /** What is wrong with single fields: {field, code, detail}. */
+    this.fields = Array.isArray(said?.errors) ? said.errors.flatMap(fieldOf) : [];
+    /** For the operator of the server, who finds the cause by it. */
+    this.requestId = text(said?.request_id);
   }
 
   /** True when the same may succeed later without a change. */
@@ -41,8 +53,6 @@ export const adviceOf = (value) => {
   const seconds = typeof value === "string" && /^\s*\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value;
   return typeof seconds === "number" && seconds >= 0 ? Math.min(seconds, LONGEST_ADVICE_S) : null;
 };
-
-const text = (value) => (typeof value === "string" ? value : "");
 
 /** A failed answer. The body may be anything: a proxy's HTML, nothing, or RFC 9457. */
 export const problemOf = (status, retryAfter, body) => {

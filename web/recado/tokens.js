@@ -9,7 +9,7 @@ const USUAL_LIFE_MS = 600_000;
 
 const claimsOf = (token) => {
   try {
-    return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+    return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))) ?? {};
   } catch {
     return {};
   }
@@ -101,6 +101,7 @@ export const createTokens = ({ ask, mode, store, inTurn, clock, now, random, sha
   return {
     renew,
     keep,
+    shown,
     /** The access token, renewed first when there is none or when two thirds of its life are over. */
     async fresh() {
       if (access === null) return renew();

@@ -149,10 +149,11 @@ export const createWire = ({ url, WebSocket, clock, now, random, network, token,
   };
 
   const greeted = (frame) => {
+    if (frame.type === "error" && frame.code === "enrolment_required") return end("enrolment");
     if (frame.type === "error") return frame.code === "unauthenticated" ? closed(UNAUTHENTICATED) : lose(seconds(frame.retry_after));
     if (frame.type !== "welcome" || !isCount(frame.position) || typeof frame.epoch !== "string") return;
     welcomedAt = now();
-    heartbeatMs = (frame.heartbeat_seconds > 0 ? Math.min(frame.heartbeat_seconds, 600) : USUAL_HEARTBEAT_S) * 1000;
+    heartbeatMs = (frame.heartbeat_seconds > 0 ? Math.min(Math.max(frame.heartbeat_seconds, 1), 600) : USUAL_HEARTBEAT_S) * 1000;
     clock.clearTimeout(guard);
     listenOn();
     onWelcome(frame, { slowly });

@@ -1,299 +1,297 @@
-/* What one signed-in person does: conversations, threads, sending, receiving. Owns the socket and the outbox of the session.
-   After `stop` nothing that was under way changes anything any more. */
-import {
-  discarded, isMine, listed, marked, messageOf, messagesOf, peerOf, pruned, received, sent, withNewest, withOlder, written,
-} from "./messages.js";
-import { keyOf } from "./names.js";
-import { createOutbox } from "./outbox.js";
-import { Problem } from "./problems.js";
-import { createSocket } from "./socket.js";
-import { createChatState } from "./state.js";
+/* What one signed-in person does and sees: joins the client's events to the list of conversations and to the open one.
+   After `stop` nothing that was under way changes anything any more. What is shown, as signals, is in `state`. */
+import { batch, computed, signal } from "@preact/signals";
+import { keyOf } from "../recado/names.js";
+import { createDirectory } from "./directory.js";
+import { withRecent } from "./emoji.js";
+import { createKept } from "./kept.js";
+import { createQuotes } from "./quotes.js";
 import { texts } from "./text.js";
+import { openThread } from "./thread.js";
+import { today } from "./today.js";
+import { createTyping } from "./typing.js";
 
-const FIRST_LOAD_MS = 1_500;
-const ECHO_MS = 6_000;
-const PRUNE_MS = 15_000;
+/** So many at once are read out one by one; more are counted. */
+const MOST_READ_OUT = 3;
+const GONE = new Set(["deleted", "expired"]);
 
-/** `connect(ticket)` opens a WebSocket, `watching()` tells whether a person may be looking. */
-export const createChat = ({ api, me, connect, watching, uuid, clock = globalThis, now = Date.now }) => {
-  const state = createChatState(me);
-  const echoes = new Set(); // ids seen on the live connection since it was opened
-  const timers = new Set();
+const isDraft = (one) => typeof one?.peer === "string" && typeof one.text === "string";
+
+/** `watching()` tells whether a person may be looking; `onLive()` is told each time that the connection is there;
+    `onNews(message)` of each new message of somebody else, as it comes. `tabs` is a BroadcastChannel or null;
+    `keeps` tells whether the store outlives the page. */
+export const createChat = ({ client, store, tabs = null, keeps = true, watching, onLive = () => {}, onNews = () => {}, clock = globalThis }) => {
+  const me = client.me;
+  const connection = signal(client.state);
+  const troubled = signal(false); // a try has failed since the connection was last live
+  const announcement = signal({ turn: 0, text: "" });
+  const notice = signal(null); // something happened to the account: {kind, at, session?}
+  const trouble = signal(null); // the Problem of something that was asked for
+  const fault = signal(null); // "storage": what is written may not outlive the page; "reset": the past was loaded anew
+  const drafts = signal(new Map()); // key -> {peer, text}
+  const begun = new Set(); // keys of those that are to be kept
+  const opened = signal(null); // what openThread gives, or null
+  const kept = createKept({ store, clock });
+  const typing = createTyping({ clock });
+  const directory = createDirectory({ client, drafts, clock, onRows: (rows) => kept.keepRows(rows) });
+  const quotes = createQuotes({ client });
+  const cares = [];
+  let dirty = new Set();
+  let news = [];
   let stopped = false;
-  let reloading = null;
-
-  const later = (work, wait) => {
-    const timer = clock.setTimeout(() => {
-      timers.delete(timer);
-      work();
-    }, wait);
-    timers.add(timer);
-  };
+  let emoji = [];
+  let shownTo = 0; // message id: how far down the open conversation is shown
 
   const announce = (text) => {
-    state.announcement.value = { turn: state.announcement.peek().turn + 1, text };
+    announcement.value = { turn: announcement.peek().turn + 1, text };
   };
 
-  const change = (thread, how, ...more) => {
-    thread.value = how(thread.peek(), ...more);
+  const shownKey = () => opened.peek()?.key ?? null;
+
+  // --- what the client tells: gathered, and shown once for all that came together
+
+  const readOut = () => {
+    const heard = news;
+    news = [];
+    const t = texts.peek();
+    if (heard.length === 0) return;
+    if (heard.length > MOST_READ_OUT) return announce(t.count("message.announce_many", heard.length));
+    announce(heard.map(({ sender, content }) => t("message.says", { name: sender, text: content })).join("\n"));
   };
 
-  const patch = (thread, fields) => {
-    thread.value = { ...thread.peek(), ...fields };
+  const flush = () => {
+    if (stopped) return;
+    const keys = dirty;
+    dirty = new Set();
+    batch(() => {
+      for (const key of keys) directory.refresh(key);
+      if (keys.has(shownKey())) opened.peek().refresh();
+      readOut();
+    });
   };
 
-  const isShown = (key) => state.opened.peek() === key && watching();
-
-  const countUnread = (key, count) => {
-    const next = new Map(state.unread.peek());
-    if (count > 0) next.set(key, count);
-    else next.delete(key);
-    state.unread.value = next;
+  const touch = (peer) => {
+    if (dirty.size === 0) queueMicrotask(flush);
+    dirty.add(keyOf(peer));
   };
 
-  const list = (message) => {
-    const peer = peerOf(message, me);
-    const key = keyOf(peer);
-    const thread = state.threads.get(key);
-    state.conversations.value = listed(state.conversations.peek(), key, peer, message);
-    if (thread && thread.peek().peer !== peer) patch(thread, { peer }); // the server's spelling, not what was typed
+  const hearMessage = (message) => {
+    if (message.mine) return;
+    const key = keyOf(message.sender);
+    const muted = directory.muted.peek().has(key);
+    typing.over(key);
+    if (!muted || shownKey() === key) news.push(message);
+    touch(message.sender);
+    if (shownKey() === key && !watching()) opened.peek().missed(message.id);
+    onNews(message, { muted, shown: shownKey() === key && watching() });
   };
 
-  // --- receiving
-
-  const isNew = (key, message) => {
-    const thread = state.threads.get(key)?.peek();
-    if (thread?.items.some((item) => item.id === message.id)) return false;
-    return (state.conversations.peek().get(key)?.last.id ?? 0) < message.id;
-  };
-
-  const receive = (frame) => {
-    const message = messageOf(frame);
-    if (!message) return;
-    echoes.add(message.id);
-    const peer = peerOf(message, me);
-    const key = keyOf(peer);
-    const news = isNew(key, message) && !isMine(message, me);
-    if (state.threads.has(key)) change(state.threads.get(key), received, message, me);
-    list(message);
-    if (!news) return;
-    if (!isShown(key)) countUnread(key, (state.unread.peek().get(key) ?? 0) + 1);
-    announce(texts.peek()("message.says", { name: peer, text: message.content ?? texts.peek()("list.unreadable") }));
-  };
-
-  // --- loading
-
-  const takeConversations = (said) => {
-    const known = state.conversations.peek();
-    for (const one of Array.isArray(said) ? said : []) {
-      const last = messageOf(one?.last_message);
-      if (!last || typeof one.peer !== "string") continue;
-      const key = keyOf(one.peer);
-      const missed = known.size > 0 && (known.get(key)?.last.id ?? 0) < last.id && !isMine(last, me);
-      if (missed && !isShown(key)) countUnread(key, Math.max(1, state.unread.peek().get(key) ?? 0));
-      list(last);
+  const hearEvent = (frame) => {
+    if (frame.type === "edited" && frame.message) {
+      quotes.changed(frame.message.id, frame.message);
+      directory.edited(frame.message);
+    }
+    if (GONE.has(frame.type)) {
+      quotes.changed(frame.id, null);
+      directory.gone(frame.id, frame.peer);
     }
   };
 
-  const loadList = async () => {
-    if (state.listStatus.peek() === "failed") state.listStatus.value = "loading";
-    try {
-      const { said, next } = await api.conversations();
-      if (stopped) return;
-      const first = state.listStatus.peek() !== "ready";
-      takeConversations(said);
-      if (first) state.more.value = next;
-      state.listStatus.value = "ready";
-    } catch (problem) {
-      if (!stopped && problem.kind !== "aborted" && state.listStatus.peek() !== "ready") state.listStatus.value = "failed";
-    }
+  const hearState = (next) => {
+    connection.value = next;
+    if (next.connection === "waiting" || next.connection === "offline") troubled.value = true;
+    if (next.connection !== "live") return;
+    troubled.value = false;
+    void directory.load();
+    quotes.retry();
+    if (opened.peek()?.value.peek().status === "failed") void opened.peek().load();
+    onLive();
   };
 
-  const loadMore = async () => {
-    if (!state.more.peek() || state.moreStatus.peek() === "loading") return;
-    state.moreStatus.value = "loading";
-    try {
-      const { said, next } = await api.conversations(state.more.peek());
-      if (stopped) return;
-      for (const last of messagesOf(Array.isArray(said) ? said.map((one) => one?.last_message) : [])) list(last);
-      state.more.value = next;
-      state.moreStatus.value = "ready";
-    } catch {
-      if (!stopped) state.moreStatus.value = "failed";
-    }
+  const hearReset = ({ first }) => {
+    if (!first) fault.value = "reset";
+    directory.reset();
+    quotes.reset();
+    void directory.load();
+    void opened.peek()?.again();
   };
 
-  const loadThread = async (thread) => {
-    if (thread.peek().status !== "ready") patch(thread, { status: "loading", problem: null });
-    try {
-      const { said, next } = await api.messages(thread.peek().peer);
-      if (stopped) return;
-      change(thread, withNewest, messagesOf(said), next, me);
-      thread.peek().items.slice(-1).forEach(list);
-    } catch (problem) {
-      if (stopped || problem.kind === "aborted") return;
-      patch(thread, thread.peek().status === "ready" ? { stale: true } : { status: "failed", problem });
-    }
+  const hearFailed = ({ peer }) => announce(texts.peek()("message.announce_failed", { name: peer }));
+
+  const listen = () => {
+    const ears = {
+      state: hearState,
+      message: hearMessage,
+      event: hearEvent,
+      thread: ({ peer }) => touch(peer),
+      reset: hearReset,
+      failed: hearFailed,
+      typing: ({ peer }) => typeof peer === "string" && typing.heard(keyOf(peer)),
+      presence: (frame) => directory.presence(frame),
+      notice: (frame) => (notice.value = frame),
+      fault: ({ code }) => code === "storage" && (fault.value = "storage"),
+    };
+    for (const [kind, ear] of Object.entries(ears)) cares.push(client.on(kind, (told) => !stopped && ear(told)));
   };
 
-  const loadOlder = async () => {
-    const thread = state.threads.get(state.opened.peek());
-    const { older, olderStatus, peer } = thread?.peek() ?? {};
-    if (!older || olderStatus === "loading") return;
-    patch(thread, { olderStatus: "loading" });
-    try {
-      const { said, next } = await api.messages(peer, older);
-      if (stopped) return;
-      // a reload in between may have let go of what this page would join
-      if (thread.peek().older === older) change(thread, withOlder, messagesOf(said), next);
-      else patch(thread, { olderStatus: "ready" });
-    } catch {
-      if (!stopped) patch(thread, { olderStatus: "failed" });
-    }
-  };
-
-  /** What may have been missed while not connected: the list and the open thread now, the others when they are opened. */
-  const reload = async () => {
-    reloading ??= (async () => {
-      for (const thread of state.threads.values()) patch(thread, { stale: true });
-      const shown = state.threads.get(state.opened.peek());
-      await Promise.all([loadList(), shown && loadThread(shown)]);
-      reloading = null;
-    })();
-    await reloading;
-  };
-
-  // --- the live connection
-
-  const socket = createSocket({
-    ticket: api.ticket,
-    connect,
-    renew: api.renew,
-    clock,
-    onFrame: receive,
-    onState(connection) {
-      state.connection.value = connection;
-      if (connection === "offline") state.troubled.value = true;
-    },
-    onBarred: () => void reload(),
-    onLive() {
-      state.troubled.value = false;
-      echoes.clear();
-      outbox.hurry();
-      void reload();
-    },
-  });
-
-  /** Each send comes back on the live connection. When it does not, the connection is dead and does not know it. */
-  const expectEcho = (id) => {
-    later(() => {
-      if (!echoes.has(id) && state.connection.peek() === "live") socket.lost();
-    }, ECHO_MS);
-  };
-
-  // --- sending
-
-  const outbox = createOutbox({
-    clock,
-    async post({ peer, content, clientId }) {
-      const message = messageOf((await api.send(peer, content, clientId)).said);
-      if (!message) throw new Problem("problem", { status: 200, code: "bad_answer" });
-      return message;
-    },
-    onSent({ key, clientId }, message) {
-      const thread = state.threads.get(key);
-      const peer = peerOf(message, me);
-      if (state.connection.peek() === "live") expectEcho(message.id);
-      else socket.hurry(); // the server can be reached again
-      list(message);
-      if (keyOf(peer) === key) return change(thread, sent, clientId, message);
-      change(thread, discarded, clientId); // the server knows this person by another spelling
-      if (state.opened.peek() === key) open(peer);
-    },
-    onFailed({ key, clientId }, problem) {
-      if (problem.kind === "aborted") return;
-      const thread = state.threads.get(key);
-      change(thread, marked, clientId, { state: "failed", problem });
-      announce(texts.peek()("message.announce_failed", { name: thread.peek().peer }));
-    },
-  });
-
-  const draftOf = (thread, pending) => ({
-    key: thread.peek().key,
-    peer: thread.peek().peer,
-    content: pending.content,
-    clientId: pending.clientId,
-  });
-
-  const send = (key, content) => {
-    const thread = state.threads.get(key);
-    const pending = { clientId: uuid(), sender: me, content, at: now(), state: "sending", problem: null };
-    change(thread, written, pending);
-    outbox.add(draftOf(thread, pending));
-  };
-
-  const retry = (key, clientId) => {
-    const thread = state.threads.get(key);
-    const pending = thread.peek().pending.find((one) => one.clientId === clientId && one.state === "failed");
-    if (!pending) return;
-    change(thread, marked, clientId, { state: "sending", problem: null });
-    outbox.add(draftOf(thread, pending));
-  };
-
-  const discard = (key, clientId) => change(state.threads.get(key), discarded, clientId);
-
-  // --- what is shown
+  // --- what a person does
 
   const open = (peer) => {
-    const thread = state.threadWith(peer);
-    const { key, status, stale } = thread.peek();
-    state.opened.value = key;
-    countUnread(key, 0);
-    if (status === "new" || status === "failed" || stale) void loadThread(thread);
+    opened.peek()?.close();
+    shownTo = 0;
+    const row = directory.rowWith(peer);
+    const thread = openThread({ client, row, unread: directory.unreadOf(row.key), onSeen: directory.read });
+    opened.value = thread;
+    void thread.load();
+    // What has no message stands in no list, and its timer is known of nowhere else.
+    if (row.last === null) client.loadTimer(peer).then(() => touch(peer), () => {});
   };
 
-  const prune = () => {
-    for (const thread of state.threads.values()) thread.value = pruned(thread.peek(), now());
-    later(prune, PRUNE_MS);
+  const close = () => {
+    opened.peek()?.close();
+    opened.value = null;
+  };
+
+  const putDraft = (key, peer, text) => {
+    if ((drafts.peek().get(key)?.text ?? "") === text) return false;
+    const next = new Map(drafts.peek());
+    if (text) next.set(key, { peer, text });
+    else next.delete(key);
+    drafts.value = next;
+    return true;
+  };
+
+  /** What other tabs have begun stays as they have kept it. */
+  const mergedDrafts = (known) => {
+    const all = new Map(known.filter(isDraft).map((one) => [keyOf(one.peer), one]));
+    for (const key of begun) drafts.peek().has(key) ? all.set(key, drafts.peek().get(key)) : all.delete(key);
+    begun.clear();
+    return [...all.values()];
+  };
+
+  const setDraft = (key, text) => {
+    const peer = directory.row(key)?.peer ?? key;
+    if (!putDraft(key, peer, text)) return;
+    begun.add(key);
+    kept.keepDrafts(mergedDrafts);
+    if (text === "") void kept.flush(); // sent: it must not come back as a draft
+    tabs?.postMessage({ kind: "draft", me, peer, text });
+  };
+
+  /** In another tab of this browser. */
+  const hearTab = ({ data }) => {
+    if (stopped || data?.kind !== "draft" || data.me !== me || typeof data.text !== "string" || typeof data.peer !== "string") return;
+    directory.rowWith(data.peer);
+    if (!putDraft(keyOf(data.peer), data.peer, data.text)) return;
+    // That one may be closed before it has kept it.
+    begun.add(keyOf(data.peer));
+    kept.keepDrafts(mergedDrafts);
+  };
+
+  const restore = async () => {
+    const [rows, written, used] = await Promise.all([kept.rows(), kept.drafts(), kept.emoji()]);
+    if (stopped) return;
+    if (emoji.length === 0) emoji = used.filter((one) => typeof one === "string");
+    directory.restore(rows);
+    const whole = written.filter(isDraft);
+    for (const { peer } of whole) directory.rowWith(peer);
+    drafts.value = new Map([...whole.map((one) => [keyOf(one.peer), one]), ...drafts.peek()]);
+    for (const peer of client.peers()) touch(peer);
+  };
+
+  const deleteConversation = async (peer) => {
+    await client.call("DELETE", `/api/conversations/${encodeURIComponent(peer)}/`);
+    setDraft(keyOf(peer), "");
+    if (shownKey() === keyOf(peer)) close();
+    directory.drop(keyOf(peer));
   };
 
   return {
-    state,
+    state: {
+      me,
+      connection,
+      troubled,
+      announcement,
+      notice,
+      fault,
+      trouble,
+      conversations: directory.conversations,
+      listStatus: directory.status, // loading, ready, failed
+      more: directory.more,
+      moreStatus: directory.moreStatus,
+      opened: computed(() => opened.value?.key ?? null),
+      thread: computed(() => opened.value?.value.value ?? null),
+      conversation: computed(() => (opened.value ? directory.about(opened.value.key) : null)), // the row of the opened one
+      typing: typing.who,
+      unreadTotal: directory.unreadTotal,
+    },
     open,
-    send,
-    retry,
-    discard,
-    loadList,
-    loadMore,
-    loadOlder,
-    reload,
-    start() {
-      socket.start();
-      later(() => state.listStatus.peek() === "loading" && void reload(), FIRST_LOAD_MS);
-      later(prune, PRUNE_MS);
-    },
-    stop() {
-      stopped = true;
-      socket.stop();
-      outbox.stop();
-      for (const timer of timers) clock.clearTimeout(timer);
-    },
-    close() {
-      state.opened.value = null;
+    close,
+    /** Writes to whoever a conversation is with. The promise is kept when it would survive a reload. */
+    send: (peer, content, options) => client.send(peer, content, options),
+    retry: (clientId) => client.retry(clientId),
+    discard: (clientId) => client.discard(clientId),
+    edit: (id, content) => client.edit(id, content),
+    remove: (id) => client.delete(id),
+    typed: (peer) => client.typing(peer),
+    /** This message of the open conversation stands where it can be read. */
+    shown(id) {
+      shownTo = Math.max(shownTo, id);
+      if (watching()) opened.peek()?.seen(shownTo);
     },
     /** A person is looking again. */
-    looked() {
-      if (state.opened.peek()) countUnread(state.opened.peek(), 0);
+    looked: () => shownTo > 0 && opened.peek()?.seen(shownTo),
+    loadList: directory.load,
+    loadMore: directory.loadMore,
+    loadOlder: () => opened.peek()?.loadOlder(),
+    findUnread: () => opened.peek()?.findUnread(),
+    /** A message of the open conversation by its id; older pages are loaded until it is there. Null when it is not. */
+    find: (id) => opened.peek()?.find(id) ?? null,
+    retryThread: () => opened.peek()?.load(),
+    setDraft,
+    draftOf: (key) => drafts.peek().get(key)?.text ?? "",
+    block: directory.block,
+    mute: directory.mute,
+    deleteConversation,
+    setTimer: (peer, seconds) => client.setTimer(peer, seconds),
+    /** Emoji that were used last, the last one first. */
+    emojiUsed: () => emoji,
+    usedEmoji(one) {
+      emoji = withRecent(emoji, one);
+      kept.keepEmoji(() => emoji);
     },
-    hurry: () => socket.hurry(),
-    lost: () => socket.lost(),
-    retryThread() {
-      const thread = state.threads.get(state.opened.peek());
-      if (thread) void loadThread(thread);
+    announce,
+    /** Says what has become of something that was asked for. */
+    announceProblem: (problem) => problem.kind !== "aborted" && (trouble.value = problem),
+    /** One message of the open conversation by its id: a signal of {status: loading ready gone failed, message}. */
+    quote: (id, items) => quotes.of(id, shownKey(), items),
+    /** The server's time, as soon as it is known; whoever draws by it is drawn anew with the next day. */
+    serverNow: () => (void today.value, client.serverNow() ?? Date.now()),
+    hurry: () => client.hurry(),
+    dismiss() {
+      fault.value = notice.value = trouble.value = null;
     },
-    /** True while something would be lost by leaving. */
     get unsent() {
-      return [...state.threads.values()].some((thread) => thread.peek().pending.length > 0);
+      return client.unsent;
+    },
+    start() {
+      // Where the browser keeps nothing, that is said before it is missed.
+      if (!keeps) fault.value = "storage";
+      tabs?.addEventListener("message", hearTab);
+      listen();
+      void restore();
+      hearState(client.state);
+    },
+    /** The page may be going: what would be kept later is kept now. */
+    keepNow: kept.flush,
+    stop() {
+      stopped = true;
+      for (const care of cares) care();
+      tabs?.removeEventListener("message", hearTab);
+      kept.stop();
+      typing.stop();
+      opened.peek()?.close();
+      directory.stop();
     },
   };
 };

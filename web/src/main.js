@@ -1,41 +1,33 @@
 /* The beginning: joins the browser's parts to the session and draws the page. */
 import { effect } from "@preact/signals";
 import { render } from "preact";
+import { createClient } from "../recado.js";
+import { appearance } from "./appearance.js";
+import { createApplication } from "./application.js";
 import { deviceOf } from "./device.js";
 import { html } from "./html.js";
 import { createSession } from "./session.js";
+import { createSigns } from "./signs.js";
+import { createSound } from "./sound.js";
+import { openStore } from "./store.js";
 import { speak, texts } from "./text.js";
+import { followToday } from "./today.js";
 import { Page } from "./views/page.js";
 
-/* crypto.randomUUID is missing on plain http; getRandomValues is not. RFC 9562 §5.4. */
-const uuid = () => {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-};
+const watching = () => document.visibilityState === "visible" && document.hasFocus();
 
-const connect = (ticket) =>
-  new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/chat/?ticket=${encodeURIComponent(ticket)}`);
-
-const watching = () => document.visibilityState === "visible";
-
-const HIDDEN_LONG_MS = 30_000;
-
-const follow = (session) => {
+const follow = (session, store) => {
   const chat = () => session.page.chat.peek();
-  let hiddenAt = 0;
-  addEventListener("online", () => (chat() ? chat().hurry() : session.page.phase.peek() === "unreachable" && session.boot()));
-  addEventListener("offline", () => chat()?.lost());
+  const looked = () => watching() && chat()?.looked();
+  addEventListener("online", () => session.page.phase.peek() === "unreachable" && session.boot());
+  addEventListener("focus", looked);
   document.addEventListener("visibilitychange", () => {
-    if (!watching()) return void (hiddenAt = Date.now());
-    chat()?.looked();
+    if (document.visibilityState === "hidden") return void chat()?.keepNow();
+    looked();
     chat()?.hurry();
-    if (Date.now() - hiddenAt > HIDDEN_LONG_MS) void chat()?.reload();
   });
-  addEventListener("beforeunload", (event) => chat()?.unsent && event.preventDefault());
+  addEventListener("pagehide", () => void chat()?.keepNow());
+  addEventListener("beforeunload", (event) => !store.shared && chat()?.unsent > 0 && event.preventDefault());
 };
 
 /* A page kept for the back button would keep what was on it: it is emptied as it is put away and opened anew. */
@@ -44,18 +36,23 @@ const leaveNoPicture = (root) => {
   addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 };
 
-const begin = () => {
+const begin = async () => {
   const root = document.getElementById("recado");
   const wanted = navigator.languages ?? [navigator.language];
+  const store = await openStore();
+  const signs = createSigns({ document, navigator });
+  const sound = createSound({ isOn: () => appearance().sound.peek() });
   const session = createSession({
-    fetch: (...asked) => fetch(...asked),
-    locks: navigator.locks ?? null,
+    client: createClient({ store }),
+    store,
+    keeps: store.shared,
     tabs: "BroadcastChannel" in window ? new BroadcastChannel("recado") : null,
-    connect,
     watching,
-    uuid,
     device: deviceOf(navigator.userAgent),
+    // One of several tabs is enough to be heard.
+    onNews: (_message, { muted, shown }) => muted || shown || !session.client.leading || void sound.play(),
   });
+  const application = createApplication({ session, store, watching });
   effect(() => {
     const chosen = session.page.profile.value?.language;
     speak(chosen ? [chosen, ...wanted] : wanted);
@@ -63,12 +60,14 @@ const begin = () => {
   effect(() => {
     const unread = session.page.chat.value?.state.unreadTotal.value ?? 0;
     document.documentElement.lang = texts.value.tag;
-    document.title = unread ? texts.value("app.unread_title", { n: unread }) : texts.value("app.name");
+    signs.show({ unread, title: unread ? texts.value("app.unread_title", { n: unread }) : texts.value("app.name") });
   });
-  follow(session);
+  effect(() => session.page.phase.value === "sign" && appearance().keep());
+  follow(session, store);
+  followToday({ now: () => session.page.chat.peek()?.serverNow() ?? Date.now() });
   leaveNoPicture(root);
-  render(html`<${Page} session=${session} />`, root);
+  render(html`<${Page} session=${session} application=${application} />`, root);
   void session.boot();
 };
 
-begin();
+void begin();

@@ -1,5 +1,8 @@
-/* Names of people: their shape, the key they are compared by, and how they are drawn. Pure.
+/* Names of people: their shape, and how they are drawn; the key they are compared by is the library's. Pure.
    A name is never the key of a plain object: "__proto__" is a name like any other. */
+import { keyOf } from "../recado/names.js";
+
+export { keyOf };
 export const NAME_MIN = 3;
 export const NAME_MAX = 32;
 export const PASSWORD_MIN = 8;
@@ -32,8 +35,8 @@ export const passwordFault = (password) => {
   return length > PASSWORD_MAX ? "too_long" : null;
 };
 
-/** Names are compared without case (close to RFC 8265 UsernameCaseMapped; the server decides). */
-export const keyOf = (name) => name.normalize("NFKC").toLowerCase();
+/** As it is typed, in the form that the server gives to names (close to RFC 8265 UsernameCaseMapped; the server decides). */
+export const typedName = (text) => text.trim().normalize("NFKC");
 
 export const initialOf = (name) => {
   const [first = "?"] = name;

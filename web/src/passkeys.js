@@ -23,7 +23,7 @@ export const usePasskey = (options) =>
   asked(() => navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) }));
 
 /** Signs in by a passkey alone, or with `mfaToken` after the password. */
-export const passkeyForSignIn = async (api, mfaToken) => {
-  const { said } = await api.ask("POST", "/api/auth/login/passkey/options/", { body: mfaToken ? { mfa_token: mfaToken } : {} });
+export const passkeyForSignIn = async (client, mfaToken) => {
+  const { said } = await client.ask("POST", "/api/auth/login/passkey/options/", { body: mfaToken ? { mfa_token: mfaToken } : {} });
   return usePasskey(said);
 };

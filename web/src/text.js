@@ -1,27 +1,26 @@
 /* Every word the page shows comes from here: catalogues by language, one lookup. */
 import { signal } from "@preact/signals";
+import { bestOf } from "./language.js";
 import { en } from "./texts/en.js";
+import { kitEn } from "./texts/kit.en.js";
+import { kitPtBR } from "./texts/kit.pt-BR.js";
+import { noticesEn } from "./texts/notices.en.js";
+import { noticesPtBR } from "./texts/notices.pt-BR.js";
 import { ptBR } from "./texts/pt-BR.js";
 import { settingsEn } from "./texts/settings.en.js";
 import { settingsPtBR } from "./texts/settings.pt-BR.js";
+import { threadEn } from "./texts/thread.en.js";
+import { threadPtBR } from "./texts/thread.pt-BR.js";
+import { workerEn } from "./texts/worker.en.js";
+import { workerPtBR } from "./texts/worker.pt-BR.js";
 
 export const CATALOGUES = new Map([
-  ["en", { ...en, ...settingsEn }],
-  ["pt-BR", { ...ptBR, ...settingsPtBR }],
+  ["en", { ...en, ...settingsEn, ...kitEn, ...noticesEn, ...threadEn, ...workerEn }],
+  ["pt-BR", { ...ptBR, ...settingsPtBR, ...kitPtBR, ...noticesPtBR, ...threadPtBR, ...workerPtBR }],
 ]);
 
 /** The best catalogue for the languages wanted, in their order: the same tag, else the same language, else English. */
-export const choose = (wanted) => {
-  const tags = [...CATALOGUES.keys()];
-  for (const tag of wanted) {
-    const lower = tag.toLowerCase();
-    const found =
-      tags.find((one) => one.toLowerCase() === lower) ??
-      tags.find((one) => one.toLowerCase().split("-")[0] === lower.split("-")[0]);
-    if (found) return found;
-  }
-  return "en";
-};
+export const choose = (wanted) => bestOf([...CATALOGUES.keys()], wanted);
 
 /** The region's way to write times and numbers, when it is of the same language ("en-GB" for "en"). */
 export const localeFor = (tag, wanted) =>

@@ -7,6 +7,9 @@ const format = (language, name, options) => {
   return formats.get(key);
 };
 
+/** Each holds the zone that it was made in. */
+export const forgetFormats = () => formats.clear();
+
 const startOfDay = (at) => new Date(at).setHours(0, 0, 0, 0);
 
 /** Whole local days from `at` to `now`; 0 today, 1 yesterday. Rounded, because a day may have 23 or 25 hours. */
@@ -36,18 +39,34 @@ export const dayName = (language, at, now) => {
   return format(language, `day ${year}`, { weekday: "long", day: "numeric", month: "long", year }).format(at);
 };
 
+/** The heading of a day, in the middle of a sentence. */
+export const dayWord = (language, at, now) => {
+  const days = daysAgo(at, now);
+  if (days === 0 || days === 1) return new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-days, "day");
+  return format(language, `date ${yearStyle(at, now)}`, { day: "numeric", month: "short", year: yearStyle(at, now) }).format(at);
+};
+
+/** A day as the server writes it ("2026-11-22"), as a word; empty when it is none. */
+export const lastSeenText = (language, day, now) => {
+  const [year, month, date] = day.split("-").map(Number);
+  const at = new Date(year, month - 1, date).getTime();
+  return Number.isNaN(at) ? "" : dayWord(language, at, now);
+};
+
 export const fullTime = (language, at) => format(language, "full", { dateStyle: "full", timeStyle: "short" }).format(at);
 
 /** Day and time, for lists of what happened. */
 export const dateTime = (language, at) => format(language, "stamp", { dateStyle: "medium", timeStyle: "short" }).format(at);
 
-const RUN_MS = 5 * 60_000;
+const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
 
-/** Marks where a day begins and where a run of one person's messages begins. */
-export const laidOut = (items) =>
-  items.map((item, index) => {
-    const before = items[index - 1];
-    const newDay = !before || startOfDay(before.at) !== startOfDay(item.at);
-    const newRun = newDay || before.sender !== item.sender || item.at - before.at > RUN_MS;
-    return { item, newDay, newRun };
-  });
+/* What is rounded up to a whole larger unit is that one: an hour of which some seconds are gone is not 60 minutes. */
+const reaches = (seconds, [, size], smaller = size) => Math.ceil(seconds / smaller) * smaller >= size;
+
+/** A length of time in its largest whole unit, rounded up: "2 days", "5 min". `width`: long, short, narrow. */
+export const durationText = (language, seconds, width) => {
+  const [unit, size] = UNITS.find((one, at) => reaches(seconds, one, UNITS[at + 1]?.[1])) ?? UNITS.at(-1);
+  const key = `${language} ${unit} ${width}`;
+  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: width }));
+  return formats.get(key).format(Math.ceil(seconds / size));
+};

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { initialOf, keyOf, lengthOf, nameFault, passwordFault, TONES, toneOf } from "../src/names.js";
-import { dayName, daysAgo, laidOut, shortTime } from "../src/when.js";
+import { dayName, daysAgo, durationText, shortTime } from "../src/when.js";
 
 test("lengths are counted as the server counts them", () => {
   assert.equal(lengthOf("a😀b"), 3);
@@ -40,10 +40,9 @@ test("times in the list grow shorter with the distance", () => {
   assert.equal(dayName("pt-BR", at(2026, 10, 21), now), "Ontem");
 });
 
-test("days and runs begin where they begin", () => {
-  const at = (day, minute) => new Date(2026, 10, day, 12, minute).getTime();
-  const items = [["a", at(21, 0)], ["a", at(21, 1)], ["b", at(21, 2)], ["b", at(21, 30)], ["b", at(22, 30)]].map(([sender, time]) => ({ sender, at: time }));
-  const laid = laidOut(items);
-  assert.deepEqual(laid.map(({ newDay }) => newDay), [true, false, false, false, true]);
-  assert.deepEqual(laid.map(({ newRun }) => newRun), [true, false, true, true, true]);
+test("a length of time is told in its largest whole unit", () => {
+  for (const [seconds, text] of [[1, "1s"], [59, "59s"], [60, "1m"], [61, "2m"], [3_540, "59m"], [3_599, "1h"], [3_600, "1h"], [86_399, "1d"], [604_800, "7d"]]) {
+    assert.equal(durationText("en", seconds, "narrow"), text, String(seconds));
+  }
+  assert.equal(durationText("pt-BR", 7_200, "long"), "2 horas");
 });

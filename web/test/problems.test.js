@@ -1,11 +1,11 @@
 /* Failed answers of every kind, and the words for them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fieldText, Problem, problemOf, problemText, retryAfterOf } from "../src/problems.js";
+import { adviceOf, problemOf } from "../recado/problems.js";
+import { fieldText, Problem, problemText } from "../src/problems.js";
 import { createTexts } from "../src/text.js";
 
 const t = createTexts("en");
-const none = () => null;
 
 test("a problem document is read whole", () => {
   const body = JSON.stringify({
@@ -14,7 +14,7 @@ test("a problem document is read whole", () => {
     request_id: "r7",
     errors: [{ field: "username", code: "too_short", detail: "short" }, { field: 3 }, null, "x"],
   });
-  const problem = problemOf(400, none, body);
+  const problem = problemOf(400, null, body);
   assert.equal(problem.code, "invalid");
   assert.equal(problem.requestId, "r7");
   assert.deepEqual(problem.fields, [{ field: "username", code: "too_short", detail: "short" }]);
@@ -23,21 +23,25 @@ test("a problem document is read whole", () => {
 
 test("whatever a proxy answers becomes a problem with words", () => {
   for (const body of ["<html>Bad gateway</html>", "", "null", "[]", '"x"', "{"]) {
-    const problem = problemOf(502, none, body);
-    assert.equal(problem.code, "unavailable");
+    const problem = problemOf(502, null, body);
+    assert.deepEqual([problem.code, problem.fields, problem.requestId, problem.said], ["bad_answer", [], "", null]);
     assert.equal(problem.transient, true);
     assert.equal(problemText(t, problem), t("error.unavailable"));
-    assert.equal(problemOf(403, none, body).code, "bad_answer");
+    assert.equal(problemOf(403, null, body).code, "bad_answer");
+    assert.equal(problemOf(401, null, body).unauthenticated, false);
+    assert.equal(problemText(t, problemOf(403, null, body)), t("error.bad_answer"));
   }
 });
 
-test("Retry-After is read in both of its forms", () => {
-  const now = Date.parse("2026-11-22T10:00:00Z");
-  assert.equal(retryAfterOf("7", now), 7);
-  assert.equal(retryAfterOf("Sun, 22 Nov 2026 10:01:00 GMT", now), 60);
-  assert.equal(retryAfterOf("Sun, 22 Nov 2026 09:00:00 GMT", now), 0);
-  assert.equal(retryAfterOf("soon", now), null);
-  assert.equal(retryAfterOf(null, now), null);
+test("Retry-After is believed within reason, and in seconds only: a date would need a right clock", () => {
+  for (const [said, seconds] of [["7", 7], [" 7 ", 7], ["0", 0], [7, 7], ["999999", 3600]]) assert.equal(adviceOf(said), seconds);
+  for (const said of ["Sun, 22 Nov 2026 10:01:00 GMT", "soon", "", "-1", -1, NaN, null, undefined, {}, [7]]) assert.equal(adviceOf(said), null);
+  assert.equal(problemOf(503, "7", "").retryAfter, 7);
+});
+
+test("a wrong password says nothing of the session", () => {
+  const code = (code) => problemOf(401, null, JSON.stringify({ code })).unauthenticated;
+  assert.deepEqual(["unauthenticated", "wrong_password", "wrong_code", "second_factor_required"].map(code), [true, false, false, false]);
 });
 
 test("a wait is told in seconds, a long one in minutes", () => {
@@ -49,7 +53,7 @@ test("a wait is told in seconds, a long one in minutes", () => {
 });
 
 test("an unknown failure shows the request's number and nothing else", () => {
-  const problem = problemOf(500, none, JSON.stringify({ code: "strange", detail: "KeyError at line 3", request_id: "abc" }));
+  const problem = problemOf(500, null, JSON.stringify({ code: "strange", detail: "KeyError at line 3", request_id: "abc" }));
   assert.match(problemText(t, problem), /abc/);
   assert.doesNotMatch(problemText(t, problem), /KeyError/);
   assert.equal(problemText(t, new TypeError("x is undefined")), t("error.page"));

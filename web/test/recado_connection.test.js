@@ -302,15 +302,18 @@ test("another person at the same store finds nothing of the one before", async (
   assert.deepEqual(await store.list("outbox/"), []);
 });
 
-test("a cookie that has become another person's ends this client and destroys nothing", async () => {
-  const { client, clock, store, told } = scene({
-    session: "cookie",
-    answers: { "POST /api/auth/refresh/": () => answer(200, { access: tokenOf("2") }) },
-  });
-  await client.signIn("alice", "secret secret");
-  await clock.forward(400_000);
-  assert.deepEqual(told("ended"), [{ reason: "changed", unsent: 0 }]);
-  assert.ok(await store.get("me"));
+test("a cookie that has become another person's ends this client, and destroys what is its own alone", async () => {
+  for (const theirs of [false, true]) {
+    const { client, clock, store, told } = scene({
+      session: "cookie",
+      answers: { "POST /api/auth/refresh/": () => answer(200, { access: tokenOf("2") }) },
+    });
+    await client.signIn("alice", "secret secret");
+    if (theirs) await store.write([["me", { username: "bob", subject: "2" }]]);
+    await clock.forward(400_000);
+    assert.deepEqual(told("ended"), [{ reason: "changed", unsent: 0 }]);
+    assert.deepEqual(await store.get("me"), theirs ? { username: "bob", subject: "2" } : undefined);
+  }
 });
 
 test("calls by cookie carry the header that another site's form cannot send, and show no token", async () => {
@@ -333,4 +336,142 @@ test("a second factor that is asked for is told with what it needs", async () =>
   await client.secondFactor({ mfa_token: "m", otp: "123456" });
   assert.equal(client.me, "alice");
   assert.equal(calls("POST /api/auth/refresh/").length, 0);
+});
+
+const revoked = () => refusal(401, "unauthenticated");
+const barred = () => refusal(403, "enrolment_required");
+
+test("a call that ends the session destroys what is kept when it has, and only then", async () => {
+  const { client, live, store, told, sockets, clock } = scene();
+  const socket = await live();
+  await client.send("bob", "not to be sent");
+  let end;
+  const parted = client.part(() => new Promise((resolve) => (end = resolve)));
+  await settle();
+  assert.equal(client.me, "alice");
+  assert.ok((await store.list("")).length > 0);
+  end({ status: 202 });
+  assert.deepEqual(await parted, { status: 202 });
+  assert.deepEqual([client.me, client.state, told("ended")], [null, { connection: "ended", reason: "signed_out" }, [{ reason: "signed_out", unsent: 1 }]]);
+  assert.deepEqual(await store.list(""), []);
+  assert.ok(socket.closed);
+  await clock.forward(3_600_000);
+  assert.equal(sockets.length, 1);
+  await assert.rejects(client.part(() => assert.fail("nobody is signed in")), { code: "signed_out" });
+});
+
+test("a call that fails to end the session leaves it as it was; its later end is one like any other", async () => {
+  const answers = {};
+  const { client, live, told, store, last } = scene({ answers });
+  await live();
+  await assert.rejects(client.part(() => Promise.reject(new Error("no"))), { message: "no" });
+  await assert.rejects(client.part(() => client.call("DELETE", "/api/nowhere/")), { kind: "network" });
+  assert.deepEqual([client.me, client.state.connection, told("ended")], ["alice", "live", []]);
+  assert.ok(await store.get("session"));
+  answers["POST /api/auth/refresh/"] = revoked;
+  await last().end(4401);
+  await settle();
+  assert.deepEqual(told("ended"), [{ reason: "revoked", unsent: 0 }]);
+});
+
+test("the news that the session is over waits for the answer of the call that ends it", async () => {
+  for (const [done, reason] of [[true, "signed_out"], [false, "revoked"]]) {
+    const answers = {};
+    const { client, live, told, last, store, calls } = scene({ answers });
+    await live();
+    answers["POST /api/auth/refresh/"] = revoked;
+    let settleIt;
+    const parted = client.part(() => new Promise((resolve, reject) => (settleIt = done ? resolve : reject)));
+    await last().end(4401);
+    assert.equal(calls("POST /api/auth/refresh/").length, 1);
+    assert.deepEqual([client.me, told("ended")], ["alice", []]);
+    settleIt(new Error("no"));
+    await (done ? parted : assert.rejects(parted, { message: "no" }));
+    assert.deepEqual(told("ended"), [{ reason, unsent: 0 }], reason);
+    assert.deepEqual(await store.list(""), []);
+  }
+});
+
+test("what needs no token is asked without one, also by nobody", async () => {
+  const { client, calls, live } = scene({ answers: { "POST /api/auth/login/passkey/options/": () => answer(200, { challenge: "c" }, { Link: '</api/x/>; rel="next"' }) } });
+  assert.deepEqual(await client.ask("POST", "/api/auth/login/passkey/options/", { body: {} }), { status: 200, said: { challenge: "c" }, next: "/api/x/" });
+  await assert.rejects(client.call("POST", "/api/auth/login/passkey/options/", { body: {} }), { code: "signed_out" });
+  await live();
+  await client.ask("POST", "/api/auth/login/passkey/options/", { body: {} });
+  assert.deepEqual(calls("POST /api/auth/login/passkey/options/").map(({ headers }) => headers.Authorization), [undefined, undefined]);
+});
+
+test("a file is given whole and may take ten minutes; what is said of a failure is read as ever", async () => {
+  const file = new Blob(["the file"]);
+  const slow = {};
+  const { client, live, clock } = scene({
+    answers: {
+      "POST /api/auth/export/": (_, { signal }) =>
+        new Promise((resolve, reject) => {
+          slow.answer = resolve;
+          signal.addEventListener("abort", () => reject(new Error("given up")));
+        }),
+    },
+  });
+  await live({ heartbeat_seconds: 600 });
+  const ask = (options) => client.call("POST", "/api/auth/export/", { body: {}, ...options });
+  const whole = ask({ file: true });
+  await clock.forward(300_000);
+  slow.answer({ ...answer(200), blob: async () => file });
+  assert.deepEqual(await whole, { status: 200, said: file, next: null });
+  const refused = ask({ file: true });
+  await settle();
+  slow.answer(refusal(403, "step_up_required"));
+  await assert.rejects(refused, { code: "step_up_required", detail: "It is step_up_required." });
+  const late = assert.rejects(ask({ file: true }), { kind: "network" });
+  await clock.forward(600_000);
+  await late;
+  const usual = assert.rejects(ask(), { kind: "network" });
+  await clock.forward(20_000);
+  await usual;
+});
+
+test("whoever must enrol first may call, is not connected, keeps nothing, and goes on once it is done", async () => {
+  const answers = { "GET /api/users/me/": barred, "POST /api/auth/totp/": () => answer(200, { secret: "s" }) };
+  const { client, sockets, store, welcome, told } = scene({ answers });
+  await assert.rejects(client.signIn("alice", "secret secret"), { code: "enrolment_required" });
+  assert.deepEqual((await client.call("POST", "/api/auth/totp/", { body: {} })).said, { secret: "s" });
+  assert.deepEqual([client.me, sockets.length, await store.get("me"), told("ended")], [null, 0, undefined, []]);
+  await assert.rejects(client.resume(), { code: "enrolment_required" });
+  answers["GET /api/users/me/"] = () => answer(200, { username: "alice" });
+  assert.equal(await client.resume(), true);
+  await welcome();
+  assert.deepEqual([client.me, client.state.connection], ["alice", "live"]);
+});
+
+test("whoever must enrol first may sign out, and a session that is over is told as over", async () => {
+  const answers = { "GET /api/users/me/": barred, "GET /api/auth/factors/": revoked };
+  const leaving = scene({ answers });
+  await leaving.client.signIn("alice", "secret secret").catch(() => {});
+  await leaving.client.signOut();
+  assert.deepEqual([leaving.told("ended"), await leaving.store.list("")], [[{ reason: "signed_out", unsent: 0 }], []]);
+  const over = scene({ answers: { ...answers, "POST /api/auth/refresh/": revoked } });
+  await over.client.signIn("alice", "secret secret").catch(() => {});
+  await assert.rejects(over.client.call("GET", "/api/auth/factors/"), { status: 401 });
+  assert.deepEqual(over.told("ended"), [{ reason: "revoked", unsent: 0 }]);
+  await assert.rejects(over.client.call("GET", "/api/auth/factors/"), { code: "signed_out" });
+});
+
+test("a hello that is refused for the enrolment ends the connection, destroys nothing, and lets nobody in by what is kept", async () => {
+  const answers = {};
+  const { client, live, back, last, store, told, clock, sockets, welcome } = scene({ answers });
+  await live();
+  await client.send("bob", "waits");
+  await back();
+  await last().open();
+  answers["GET /api/users/me/"] = barred;
+  await last().tell({ type: "error", code: "enrolment_required", detail: "First a second step." });
+  assert.deepEqual([client.state, told("ended")], [{ connection: "ended", reason: "enrolment" }, [{ reason: "enrolment", unsent: 1 }]]);
+  await clock.forward(3_600_000);
+  assert.equal(sockets.length, 2);
+  await assert.rejects(client.resume(), { code: "enrolment_required" });
+  answers["GET /api/users/me/"] = () => answer(200, { username: "alice" });
+  await client.resume();
+  await welcome({ outcome: "recovered" });
+  assert.deepEqual([client.me, client.unsent, (await store.list("outbox/")).length], ["alice", 1, 1]);
 });

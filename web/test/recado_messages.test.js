@@ -457,6 +457,46 @@ test("a lifetime goes with the message", async () => {
   assert.equal(socket.of("send")[0].ttl_seconds, 60);
 });
 
+test("a reply names what it quotes from the outbox on: over a reload, on the way, and in what comes back", async () => {
+  const store = memoryStore();
+  const before = scene({ store });
+  await before.live();
+  await before.last().end();
+  const clientId = await before.client.send("bob", "yes", { replyTo: 7 });
+  await before.client.send("bob", "and more", { replyTo: null });
+  const named = ({ client }) => client.messages("bob").map(({ reply_to }) => reply_to);
+  assert.deepEqual(named(before), [7, undefined]);
+  before.client.stop();
+
+  const after = scene({ store });
+  await after.client.resume();
+  assert.deepEqual(named(after), [7, undefined]);
+  const socket = await after.welcome({ outcome: "recovered" });
+  assert.deepEqual(socket.of("send"), [{ type: "send", client_id: clientId, recipient: "bob", content: "yes", reply_to: 7, ref: clientId }]);
+  const stored = messageFor(9, "alice", "bob", "yes", { client_id: clientId, reply_to: 7 });
+  await socket.tell(sent(socket.of("send")[0], 1, 9, { message: stored }));
+  assert.equal("reply_to" in socket.of("send")[1], false);
+  assert.deepEqual(named(after), [7, undefined]);
+  assert.equal((await store.list("message/"))[0][1].reply_to, 7);
+});
+
+test("a reply to what is gone is refused for that, and goes out by itself when it is tried again", async () => {
+  const { client, live, told, store } = scene();
+  const socket = await live();
+  const clientId = await client.send("bob", "yes", { replyTo: 7 });
+  await socket.tell({ type: "error", code: "invalid", detail: "No such message.", field: "reply_to", ref: clientId });
+  assert.deepEqual(told("failed")[0].problem, { code: "invalid", detail: "No such message.", field: "reply_to" });
+  assert.equal(client.messages("bob")[0].reply_to, 7);
+  assert.equal(await client.retry(clientId), true);
+  assert.deepEqual(socket.of("send")[1], { type: "send", client_id: clientId, recipient: "bob", content: "yes", ref: clientId });
+  assert.equal("reply_to" in (await store.get(`outbox/${clientId}`)), false);
+
+  const other = await client.send("carol", "no", { replyTo: 8 });
+  await socket.tell({ type: "error", code: "forbidden", detail: "No.", ref: other });
+  await client.retry(other);
+  assert.equal(socket.of("send").at(-1).reply_to, 8, "of any other refusal it goes out as it was");
+});
+
 test("reads are merged, told again after a loss, and forgotten once they are known", async () => {
   const { client, clock, live, back, welcome, store } = scene();
   const socket = await live();
@@ -464,6 +504,11 @@ test("reads are merged, told again after a loss, and forgotten once they are kno
   client.read("bob", 1);
   client.read("Bob", 2);
   client.read("bob", 1);
+  assert.equal(client.marks("bob").seen, 2, "read is read, told or not");
+  const reloaded = scene({ store });
+  await reloaded.client.resume();
+  assert.equal(reloaded.client.marks("bob").seen, 2);
+  reloaded.client.stop();
   await clock.forward(300);
   assert.deepEqual(socket.of("read"), [{ type: "read", peer: "Bob", up_to: 2, ref: "read:bob" }]);
   await back();
@@ -522,4 +567,114 @@ test("edits, deletions, pages of conversations and checks of a name are calls; a
   assert.deepEqual(await client.conversations({ next: page.next }), { conversations: [], next: null });
   await assert.rejects(client.checkUsername("bob"), { code: "bad_answer", transient: true });
   assert.equal(calls("GET /api/auth/check-username/").length, 1);
+});
+
+const timer = (position, by, seconds) => ({ type: "timer", position, peer: "Bob", by, ...(seconds ? { ttl_seconds: seconds } : {}) });
+const inList = (more) => ({ peer: "bob", last_message: messageFor(1, "bob", "alice", "hi"), unread: 0, ...more });
+
+test("a timer is known from its event, kept, told as a change of the conversation, and forgotten at a reset", async () => {
+  const store = memoryStore();
+  const here = scene({ store });
+  const threads = [];
+  here.client.on("thread", ({ peer }) => threads.push(peer));
+  const socket = await here.live();
+  assert.equal(here.client.timerOf("bob"), null);
+  await socket.tell(timer(1, "alice", 60));
+  assert.equal(here.client.timerOf("BOB"), 60);
+  assert.deepEqual(here.told("event"), [timer(1, "alice", 60)]);
+  await socket.tell(timer(2, "bob", 60));
+  assert.deepEqual(threads, ["bob"], "the same again is no change");
+  here.client.stop();
+  const again = scene({ store });
+  await again.client.resume();
+  assert.equal(again.client.timerOf("bob"), 60);
+  const other = await again.welcome({ position: 2, outcome: "recovered" });
+  await other.tell(timer(3, "bob"));
+  assert.equal(again.client.timerOf("bob"), null);
+  await other.tell(timer(4, "bob", 5));
+  assert.deepEqual(await store.get("timers"), [["bob", 5]]);
+  await again.back();
+  await again.welcome({ position: 9, epoch: "e2", outcome: "reset" });
+  assert.equal(again.client.timerOf("bob"), null);
+  assert.equal(await store.get("timers"), undefined);
+});
+
+test("a timer is set by a call, known at once, and the list of conversations tells it; an event that came meanwhile holds", async () => {
+  let list = [inList({ ttl_seconds: 60 }), { peer: null }, null];
+  let meanwhile = async () => {};
+  const here = scene({
+    answers: {
+      "PATCH /api/conversations/j%C3%B6rg/": ({ body }) => answer(200, { peer: "jörg", ttl_seconds: body.ttl_seconds ?? undefined }),
+      "GET /api/conversations/j%C3%B6rg/": () => answer(200, { peer: "Jörg", ttl_seconds: 9 }),
+      "GET /api/conversations/": async () => {
+        await meanwhile();
+        return answer(200, list);
+      },
+    },
+  });
+  const threads = [];
+  here.client.on("thread", ({ peer }) => threads.push(peer));
+  const socket = await here.live();
+  await here.client.setTimer("jörg", 5);
+  assert.equal(here.client.timerOf("jörg"), 5);
+  await here.client.setTimer("jörg", null);
+  assert.equal(here.client.timerOf("jörg"), null);
+  assert.equal(await here.client.loadTimer("jörg"), 9);
+  assert.deepEqual(here.calls("PATCH /api/conversations/j%C3%B6rg/").map(({ body }) => body), [{ ttl_seconds: 5 }, { ttl_seconds: null }]);
+  assert.equal((await here.client.conversations()).conversations.length, 3);
+  assert.equal(here.client.timerOf("bob"), 60);
+  assert.deepEqual(await here.store.get("timers"), [["jörg", 9], ["bob", 60]]);
+  assert.deepEqual(threads, ["jörg", "jörg", "Jörg", "bob"]);
+  meanwhile = () => socket.tell(timer(1, "bob", 7));
+  await here.client.conversations();
+  assert.equal(here.client.timerOf("bob"), 7, "the list is older than the event");
+  list = [inList({})];
+  meanwhile = async () => {};
+  await here.client.conversations();
+  assert.equal(here.client.timerOf("bob"), null);
+  meanwhile = () => socket.tell({ type: "welcome", username: "alice", position: 9, epoch: "e2", outcome: "reset", heartbeat_seconds: 25 });
+  list = [inList({ ttl_seconds: 3 })];
+  await here.client.conversations();
+  assert.equal(here.client.timerOf("bob"), null, "it was asked for before everything began anew");
+});
+
+test("a message is the same object while nothing of it has changed, so that a page draws it once", async () => {
+  const { client, live } = scene();
+  const socket = await live();
+  await socket.tell(incoming(1, 1, "a"), { type: "sent", position: 2, message: messageFor(2, "alice", "bob", "b") }, incoming(3, 3, "c"));
+  const before = client.messages("bob");
+  const same = () => client.messages("BOB").map((message, at) => message === before[at]);
+  assert.deepEqual(same(), [true, true, true]);
+  await socket.tell(incoming(4, 4, "d"), incoming(5, 5, "e", { sender: "carol" }));
+  assert.deepEqual(same().slice(0, 3), [true, true, true]);
+  await socket.tell({ type: "receipt", position: 6, kind: "read", by: "bob", peer: "bob", up_to: 2 });
+  assert.deepEqual(same().slice(0, 3), [true, false, true]);
+  assert.deepEqual([client.messages("bob")[1].state, before[1].state], ["read", "sent"], "what was given is not changed in place");
+  await socket.tell({ type: "edited", position: 7, message: messageFor(1, "bob", "alice", "mended", { edited_at: "2026-11-22T10:00:00.000Z" }) });
+  assert.deepEqual([client.messages("bob")[0].content, before[0].content], ["mended", "a"]);
+});
+
+test("an answer that is no list is a failure, not an empty past; nor is one without a word nobody", async () => {
+  for (const said of [{}, null, "x", 7]) {
+    const { client, live } = scene({
+      answers: {
+        "GET /api/auth/messages/": () => answer(200, said),
+        "GET /api/conversations/": () => answer(200, said),
+        "GET /api/auth/check-username/": () => answer(200, said),
+      },
+    });
+    await live();
+    for (const asked of [client.history("bob"), client.conversations(), client.checkUsername("bob")]) {
+      await assert.rejects(asked, ({ code, transient }) => code === "bad_answer" && transient);
+    }
+  }
+});
+
+test("what a message has beside and cannot be is left out of it", async () => {
+  const { client, live } = scene();
+  const socket = await live();
+  await socket.tell(incoming(1, 7, "a", { expires_at: "soon", edited_at: 7, reply_to: {}, read_at: [] }), incoming(2, 8, "b", { timestamp: "x" }));
+  const [message, ...more] = client.messages("bob");
+  assert.deepEqual([message.content, more], ["a", []]);
+  for (const key of ["expires_at", "edited_at", "reply_to", "read_at"]) assert.equal(message[key], undefined);
 });

@@ -125,6 +125,16 @@ test("what another tab writes, reads, types, tries again or gives up goes throug
   assert.equal(second.client.unsent, 0);
 });
 
+test("what another tab quotes is known to the one that sends it", async () => {
+  const { first, second, socket } = await two();
+  await second.client.send("bob", "yes", { replyTo: 7, ttlSeconds: 60 });
+  await settle();
+  const [{ reply_to, ttl_seconds }] = socket.of("send");
+  assert.deepEqual([reply_to, ttl_seconds], [7, 60]);
+  assert.equal(first.client.messages("bob")[0].reply_to, 7);
+  assert.equal(second.client.messages("bob")[0].reply_to, 7);
+});
+
 test("when the leading tab goes, another one resumes where it was and sends what waits", async () => {
   const { first, second, socket } = await two();
   await socket.tell(incoming(1, 1, "before"));
@@ -213,4 +223,20 @@ test("somebody else who signs in in another tab takes the browser over", async (
   assert.deepEqual(first.told("ended"), [{ reason: "changed", unsent: 0 }]);
   assert.equal((await shared.store.get("me")).username, "eve");
   assert.equal(eve.client.leading, true);
+});
+
+test("a timer that one tab sets is known to all", async () => {
+  const { first, second, socket } = await two({
+    answers: { "PATCH /api/conversations/bob/": ({ body }) => answer(200, { peer: "bob", ...body }) },
+  });
+  await second.client.setTimer("bob", 60);
+  assert.equal(second.client.timerOf("bob"), 60);
+  assert.equal(first.client.timerOf("bob"), null);
+  await socket.tell({ type: "timer", position: 1, peer: "bob", by: "alice", ttl_seconds: 60 });
+  assert.equal(first.client.timerOf("bob"), 60);
+  const heard = [];
+  second.client.on("thread", ({ peer }) => heard.push(peer));
+  await socket.tell({ type: "timer", position: 2, peer: "bob", by: "bob" });
+  assert.equal(second.client.timerOf("bob"), null);
+  assert.deepEqual(heard, ["bob"]);
 });

@@ -8,15 +8,17 @@ const refusal = (code, status = 403) => new Problem("problem", { status, code })
 
 const scene = (answers) => {
   const asked = [];
-  const call = async (method, path, { body } = {}) => {
-    asked.push([method, path, body]);
+  const call = async (method, path, { body, file } = {}) => {
+    asked.push([method, path, body, file]);
     const next = answers.shift();
     if (next instanceof Error) throw next;
-    return { status: 200, said: next ?? null, next: null };
+    return { status: next?.status ?? 200, said: next ?? null, next: null };
   };
   const parted = [];
   const part = async (work, noticeOf) => parted.push(noticeOf(await work()));
-  return { settings: createSettings({ api: { call }, session: { page: {}, part } }), asked, parted };
+  const known = [];
+  const session = { client: { call }, page: {}, part, loadProfile: async () => "the profile", knowProfile: (said) => known.push(said) };
+  return { settings: createSettings(session), asked, parted, known };
 };
 
 test("a call for which the sign-in is too old goes on after the proof", async () => {
@@ -59,11 +61,14 @@ test("a proof that is given up gives up the call, and nothing was done", async (
 
 test("an account that is erased later is told so", async () => {
   for (const [status, key] of [[204, "sign.erased"], [202, "sign.erased_soon"]]) {
-    const { settings, parted } = scene([]);
+    const { settings, asked, parted } = scene([refusal("wrong_password", 401), { status }]);
     const erased = settings.erase();
-    settings.asking.value.done({ status });
+    await assert.rejects(settings.asking.value.attempt({ password: "wrong" }), { code: "wrong_password" });
+    assert.deepEqual(parted, [], "a wrong password erases nothing, and may be typed again");
+    settings.asking.value.done(await settings.asking.value.attempt({ password: "secret secret" }));
     await erased;
     assert.deepEqual(parted, [key]);
+    assert.deepEqual(asked.at(-1).slice(0, 3), ["DELETE", "/api/auth/account/", { password: "secret secret" }]);
   }
 });
 
@@ -72,4 +77,36 @@ test("rows that are no rows are none", async () => {
   assert.deepEqual(await settings.sessions(), []);
   assert.deepEqual((await settings.events()).rows, []);
   assert.deepEqual(await settings.passkeys(), []);
+});
+
+test("what the server says of a changed profile is what is known from then on", async () => {
+  const { settings, asked, known } = scene([{ username: "ana", presence: false }]);
+  await settings.change({ presence: false });
+  assert.deepEqual(asked[0].slice(0, 3), ["PATCH", "/api/users/me/", { presence: false }]);
+  assert.deepEqual(known, [{ username: "ana", presence: false }]);
+  assert.equal(await settings.profile(), "the profile");
+  const refused = scene([refusal("invalid", 400)]);
+  await assert.rejects(refused.settings.change({ presence: 3 }), { code: "invalid" });
+  assert.deepEqual(refused.known, []);
+});
+
+test("a sign-out everywhere parts once it is proved, and only when it is done", async () => {
+  const { settings, asked, parted } = scene([refusal("step_up_required"), null, null]);
+  const ended = settings.endAll();
+  await new Promise(setImmediate);
+  assert.deepEqual(parted, []);
+  settings.asking.value.done(await settings.asking.value.attempt({ password: "secret secret" }));
+  await ended;
+  assert.deepEqual(parted, ["sign.out_everywhere"]);
+  assert.deepEqual(asked.map(([method, path]) => `${method} ${path}`), [
+    "POST /api/auth/logout/everywhere/",
+    "POST /api/auth/step-up/",
+    "POST /api/auth/logout/everywhere/",
+  ]);
+});
+
+test("the export is asked for as a file", async () => {
+  const { settings, asked } = scene(["a blob"]);
+  assert.equal(await settings.exported(), "a blob");
+  assert.deepEqual(asked, [["POST", "/api/auth/export/", {}, true]]);
 });

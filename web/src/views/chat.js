@@ -9,15 +9,16 @@ import { Leave, Mark, Sliders } from "./icons.js";
 import { NewConversation } from "./new-conversation.js";
 import { Settings } from "./settings/settings.js";
 import { NoThread, Thread } from "./thread.js";
+import { Toasts } from "./toasts.js";
+import { Update } from "./update.js";
 
 /* The browser's history knows only that a conversation is open, not which: names would outlive the sign-out there. */
-const useHistory = (chat, opened) => {
+const useHistory = (chat, opened, peer) => {
   const last = useRef(null);
   useEffect(() => {
     history.replaceState(null, "");
     const moved = () => {
-      const peer = chat.state.threads.get(last.current)?.peek().peer;
-      if (history.state?.thread && peer) chat.open(peer);
+      if (history.state?.thread && last.current) chat.open(last.current);
       else chat.close();
     };
     addEventListener("popstate", moved);
@@ -27,8 +28,9 @@ const useHistory = (chat, opened) => {
     };
   }, [chat]);
   useEffect(() => {
-    if (!opened) return;
-    last.current = opened;
+    // One that was left by another way than Back, as by its deletion, leaves no step that leads nowhere.
+    if (!opened) return void (history.state?.thread && history.back());
+    last.current = peer;
     if (!history.state?.thread) history.pushState({ thread: true }, "");
   }, [opened]);
   return () => (history.state?.thread ? history.back() : chat.close());
@@ -58,15 +60,15 @@ const Person = ({ session, chat, onSettings }) => {
   </header>`;
 };
 
-export const Chat = ({ session, chat }) => {
+export const Chat = ({ session, application, chat }) => {
   const t = texts.value;
   const { state } = chat;
-  const opened = state.opened.value;
-  const thread = opened ? state.threads.get(opened) : null;
-  const [settings, setSettings] = useState(false);
+  const thread = state.thread.value;
+  const opened = thread?.key ?? null;
+  const [settings, setSettings] = useState(null); // the part of the settings that is shown
   const heading = useRef(null);
   const pane = useRef(null);
-  const back = useHistory(chat, opened);
+  const back = useHistory(chat, opened, thread?.peer);
   const remember = useReturn(opened, heading);
   useEffect(() => heading.current.focus(), []);
   const skip = (event) => {
@@ -76,19 +78,21 @@ export const Chat = ({ session, chat }) => {
   return html`<div class="chat" data-testid="chat-view" data-shown=${opened ? "thread" : "list"}>
     <a class="skip" href="#thread" onClick=${skip}>${t("app.skip")}</a>
     <${Banner} chat=${chat} />
+    <${Update} application=${application} />
+    <${Toasts} chat=${chat} onSettings=${setSettings} />
     <main class="panes">
       <h1 class="unseen">${t("app.name")}</h1>
       <section class="side" aria-labelledby="list-heading" onFocusIn=${remember}>
-        <${Person} session=${session} chat=${chat} onSettings=${() => setSettings(true)} />
+        <${Person} session=${session} chat=${chat} onSettings=${() => setSettings("profile")} />
         <${NewConversation} session=${session} chat=${chat} />
         <h2 id="list-heading" ref=${heading} tabindex="-1">${t("list.heading")}</h2>
         <${Conversations} chat=${chat} />
       </section>
-      <section class="thread" id="thread" ref=${pane} tabindex="-1" aria-label=${thread ? t("thread.messages", { name: thread.peek().peer }) : t("thread.none")}>
-        ${thread ? html`<${Thread} key=${opened} chat=${chat} thread=${thread} onBack=${back} />` : html`<${NoThread} />`}
+      <section class="thread" id="thread" ref=${pane} tabindex="-1" aria-label=${thread ? t("thread.messages", { name: thread.peer }) : t("thread.none")}>
+        ${thread ? html`<${Thread} key=${opened} chat=${chat} thread=${thread} conversation=${state.conversation.value} onBack=${back} />` : html`<${NoThread} />`}
       </section>
     </main>
     <${Announcer} state=${state} />
-    ${settings && html`<${Settings} session=${session} me=${state.me} onClose=${() => setSettings(false)} />`}
+    ${settings && html`<${Settings} session=${session} application=${application} me=${state.me} part=${settings} onClose=${() => setSettings(null)} />`}
   </div>`;
 };

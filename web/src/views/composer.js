@@ -1,9 +1,13 @@
-/* Where a message is written. Enter sends, Shift and Enter makes a line. The draft outlives a change of conversation. */
+/* Where a message is written, answered or changed. Enter sends, Shift and Enter makes a line. The draft outlives a change of conversation. */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { CONTENT_MAX, lengthOf } from "../names.js";
 import { texts } from "../text.js";
-import { Send } from "./icons.js";
+import { durationText } from "../when.js";
+import { EmojiPicker } from "./emoji-picker.js";
+import { Clock, Cross, Send, Smile, Tick } from "./icons.js";
+import { Quote } from "./quote.js";
+import { TimerDialog } from "./timer.js";
 
 const SHOW_LEFT_FROM = 500;
 
@@ -20,62 +24,160 @@ const Left = ({ left }) => {
   </p>`;
 };
 
-export const Composer = ({ chat, thread }) => {
+/* What is being answered or changed, with the way out. */
+const Writing = ({ chat, writing, items, onCancel }) => {
+  const t = texts.value;
+  const { kind, item } = writing;
+  return html`<div class="composer-writing" data-testid="writing" data-kind=${kind}>
+    <p class="unseen" role="status">${t(`composer.${kind}`)}</p>
+    <p aria-hidden="true">${t(`composer.${kind}`)}</p>
+    <${Quote} quote=${chat.quote(item.id, items)} me=${chat.state.me} />
+    <button type="button" class="button button-round button-quiet" data-testid="writing-cancel" aria-label=${t("composer.cancel")} onClick=${onCancel}><${Cross} /></button>
+  </div>`;
+};
+
+/* How long the next message lasts: the conversation's time unless another one was chosen for it. */
+const Lasting = ({ seconds, onOpen }) => {
+  const t = texts.value;
+  const time = seconds === null ? "" : durationText(t.locale, seconds, "long");
+  return html`<button
+    type="button"
+    class=${seconds === null ? "button button-round button-quiet" : "button button-quiet composer-lasting"}
+    data-testid="lasting"
+    aria-label=${seconds === null ? t("timer.message") : t("timer.message_on", { time })}
+    title=${seconds === null ? t("timer.message") : t("timer.message_on", { time })}
+    onClick=${onOpen}
+  >
+    <${Clock} />${seconds !== null && html`<span aria-hidden="true">${durationText(t.locale, seconds, "narrow")}</span>`}
+  </button>`;
+};
+
+/* Puts text where the caret is, as typing would. */
+const insert = (box, text) => {
+  box.setRangeText(text, box.selectionStart, box.selectionEnd, "end");
+  return box.value;
+};
+
+/** `eager`: the person is writing already, so that a keyboard on the screen need not be feared. */
+export const Composer = ({ chat, thread, conversation, writing, eager, onWritten, onEditLast }) => {
   const t = texts.value;
   const box = useRef(null);
-  const { key, peer } = thread;
-  const [text, setText] = useState(chat.state.drafts.get(key) ?? "");
+  const smile = useRef(null);
+  const { key, peer, items } = thread;
+  const editing = writing?.kind === "edit";
+  const [text, setText] = useState(editing ? writing.item.content : chat.draftOf(key));
+  const [emoji, setEmoji] = useState(false);
+  const [lasting, setLasting] = useState(undefined); // seconds, or null for ever; undefined: as the conversation's
+  const [choosing, setChoosing] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const seconds = lasting === undefined ? (conversation?.timer ?? null) : lasting;
   const left = CONTENT_MAX - (text.length < CONTENT_MAX / 2 ? text.length : lengthOf(text));
-  const ready = text.trim() !== "" && left >= 0;
+  const ready = text.trim() !== "" && left >= 0 && !busy;
 
   const write = (words) => {
     setText(words);
-    if (words) chat.state.drafts.set(key, words);
-    else chat.state.drafts.delete(key);
+    if (editing) return;
+    chat.setDraft(key, words);
+    if (words) chat.typed(peer);
+  };
+  const change = async () => {
+    setBusy(true);
+    try {
+      if (text !== writing.item.content) await chat.edit(writing.item.id, text);
+      onWritten();
+    } catch (problem) {
+      chat.announceProblem(problem);
+    } finally {
+      setBusy(false);
+    }
   };
   const send = () => {
     if (!ready) return box.current.focus();
-    chat.send(key, text);
+    if (editing) return void change();
+    void chat.send(peer, text, { ...(seconds === null ? {} : { ttlSeconds: seconds }), ...(writing ? { replyTo: writing.item.id } : {}) });
     write("");
+    setLasting(undefined);
+    onWritten();
     box.current.focus();
   };
   const pressed = (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (event.isComposing) return;
+    if (event.key === "ArrowUp" && text === "" && !writing) {
+      event.preventDefault();
+      return onEditLast();
+    }
+    if (event.key !== "Enter" || event.shiftKey) return;
     event.preventDefault();
     send();
   };
+  /* With the emoji open Escape closes them, and nothing around them. */
+  const escape = (event) => {
+    if (!emoji || event.key !== "Escape" || event.defaultPrevented) return;
+    event.preventDefault();
+    setEmoji(false);
+  };
+  const pick = (one) => {
+    write(insert(box.current, one));
+    chat.usedEmoji(one);
+    box.current.focus();
+  };
 
+  /* What was begun here may go on, or be sent, in another tab. */
+  useLayoutEffect(() => {
+    if (!editing && box.current.value !== chat.draftOf(key)) setText(chat.draftOf(key));
+  }, [conversation?.draft]);
   useLayoutEffect(() => fit(box.current), [text]);
-  useEffect(() => {
-    if (matchMedia("(pointer: fine)").matches) box.current.focus();
-  }, []);
+  /* At once: what is typed next may be on its way already. */
+  useLayoutEffect(() => {
+    if (writing || eager || matchMedia("(pointer: fine)").matches) box.current.focus();
+    if (editing) box.current.setSelectionRange(text.length, text.length);
+  }, [writing]);
 
   return html`<form
     class="composer"
+    onKeyDown=${escape}
     onSubmit=${(event) => {
       event.preventDefault();
       send();
     }}
   >
-    <label class="unseen" for="composer">${t("composer.label", { name: peer })}</label>
-    <textarea
-      ref=${box}
-      id="composer"
-      data-testid="composer"
-      rows="1"
-      dir="auto"
-      enterkeyhint="send"
-      autocomplete="off"
-      placeholder=${t("composer.placeholder")}
-      aria-describedby="composer-hint"
-      value=${text}
-      onInput=${(event) => write(event.currentTarget.value)}
-      onKeyDown=${pressed}
-    ></textarea>
-    <button class="button button-main button-round" data-testid="send" aria-label=${t("composer.send")} aria-disabled=${ready ? "false" : "true"}>
-      <${Send} />
-    </button>
+    ${writing && html`<${Writing} chat=${chat} writing=${writing} items=${items} onCancel=${onWritten} />`}
+    <div class="composer-line">
+      <button
+        ref=${smile}
+        type="button"
+        class="button button-round button-quiet"
+        data-testid="emoji-open"
+        aria-label=${t("composer.emoji")}
+        aria-expanded=${emoji ? "true" : "false"}
+        onClick=${() => setEmoji(!emoji)}
+      >
+        <${Smile} />
+      </button>
+      <label class="unseen" for="composer">${editing ? t("composer.edit") : t("composer.label", { name: peer })}</label>
+      <textarea
+        ref=${box}
+        id="composer"
+        data-testid="composer"
+        rows="1"
+        dir="auto"
+        enterkeyhint="send"
+        autocomplete="off"
+        placeholder=${t("composer.placeholder")}
+        aria-describedby="composer-hint"
+        value=${text}
+        onInput=${(event) => write(event.currentTarget.value)}
+        onKeyDown=${pressed}
+      ></textarea>
+      ${!editing && html`<${Lasting} seconds=${seconds} onOpen=${() => setChoosing(true)} />`}
+      <button class="button button-main button-round" data-testid="send" aria-label=${t(editing ? "composer.save" : "composer.send")} aria-disabled=${ready ? "false" : "true"}>
+        <${editing ? Tick : Send} />
+      </button>
+    </div>
+    ${emoji && html`<${EmojiPicker} recents=${chat.emojiUsed()} onPick=${pick} onClose=${() => setEmoji(false)} opener=${smile} />`}
     <p class="unseen" id="composer-hint">${t("composer.hint")}</p>
     <${Left} left=${left} />
+    ${choosing &&
+    html`<${TimerDialog} heading=${t("timer.message")} text=${t("timer.message_text")} chosen=${seconds} onChoose=${setLasting} onClose=${() => setChoosing(false)} />`}
   </form>`;
 };

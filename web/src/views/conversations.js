@@ -1,24 +1,28 @@
 /* The list of conversations, newest first: who, the last words, when, how many unread. */
 import { html } from "../html.js";
-import { isMine } from "../messages.js";
 import { keyOf } from "../names.js";
 import { texts } from "../text.js";
 import { fullTime, shortTime } from "../when.js";
 import { Avatar } from "./avatar.js";
-import { Tile } from "./icons.js";
+import { BellOff, Tile } from "./icons.js";
 
+const MOST_SHOWN = 999; // as a number in a small sign; what is read out is exact
 const STEPS = new Map([["ArrowDown", 1], ["ArrowUp", -1]]);
 
-const lastWords = (t, { last }, me) => {
-  const text = last.content ?? t("list.unreadable");
-  return isMine(last, me) ? t("list.you", { text }) : text;
+/* A draft before what was said; what waits to be sent after it. */
+const lastWords = (t, { key, last, pending, draft }, { me, opened }) => {
+  if (draft && (opened.value !== key || !(pending ?? last))) return html`<span class="conversation-draft">${t("list.draft")}</span> ${draft}`;
+  const newest = pending ?? last;
+  const mine = keyOf(newest.sender) === keyOf(me);
+  return mine && key !== keyOf(me) ? t("list.you", { text: newest.content }) : newest.content;
 };
 
 const Item = ({ chat, conversation, now }) => {
   const t = texts.value;
-  const { me, opened, unread } = chat.state;
-  const { key, peer, last } = conversation;
-  const count = unread.value.get(key) ?? 0;
+  const { opened } = chat.state;
+  const { key, peer, last, unread: count, muted } = conversation;
+  const typing = chat.state.typing.value.has(key);
+  const at = (last && Date.parse(last.timestamp)) || now;
   return html`<li>
     <button
       class="conversation"
@@ -26,15 +30,16 @@ const Item = ({ chat, conversation, now }) => {
       aria-current=${opened.value === key ? "true" : undefined}
       onClick=${() => chat.open(peer)}
     >
-      <${Avatar} name=${peer} />
+      <${Avatar} name=${peer} online=${conversation.online} />
       <span class="conversation-top">
         <bdi class="conversation-name">${peer}</bdi>
-        <time dateTime=${new Date(last.at).toISOString()} title=${fullTime(t.locale, last.at)}>${shortTime(t.locale, last.at, now)}</time>
+        <time dateTime=${new Date(at).toISOString()} title=${fullTime(t.locale, at)}>${shortTime(t.locale, at, now)}</time>
       </span>
       <span class="conversation-bottom">
-        <span class="conversation-last" dir="auto">${keyOf(peer) === keyOf(me) ? (last.content ?? t("list.unreadable")) : lastWords(t, conversation, me)}</span>
+        <span class="conversation-last" dir="auto">${typing ? t("thread.typing") : lastWords(t, conversation, chat.state)}</span>
+        ${muted && html`<span class="conversation-muted" title=${t("thread.muted")}><${BellOff} /><span class="unseen">${t("thread.muted")}</span></span>`}
         ${count > 0 &&
-        html`<span class="unread" data-testid="unread"><span aria-hidden="true">${count}</span><span class="unseen">${t.count("list.unread", count)}</span></span>`}
+        html`<span class=${muted ? "unread unread-muted" : "unread"} data-testid="unread"><span aria-hidden="true">${count > MOST_SHOWN ? `${MOST_SHOWN}+` : count}</span><span class="unseen">${t.count("list.unread", count)}</span></span>`}
       </span>
     </button>
   </li>`;
@@ -70,9 +75,9 @@ const step = (event) => {
 
 export const Conversations = ({ chat }) => {
   const t = texts.value;
-  const { newestFirst, listStatus, more, moreStatus } = chat.state;
-  const all = newestFirst.value;
-  const now = Date.now();
+  const { conversations, listStatus, more, moreStatus } = chat.state;
+  const all = conversations.value;
+  const now = chat.serverNow();
   if (listStatus.value === "failed" && all.length === 0) return html`<${Failed} onRetry=${chat.loadList} />`;
   if (listStatus.value === "loading" && all.length === 0) return html`<p class="list-note" role="status">${t("list.loading")}</p>`;
   if (all.length === 0) return html`<${Empty} />`;

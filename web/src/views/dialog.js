@@ -14,8 +14,10 @@ export const Dialog = ({ name, className = "", labelledby, onClose, children }) 
       if (dialog.open) dialog.close();
     };
   }, []);
+  /* It closes this, by the browser, and means nothing to what is around. */
+  const escape = (event) => event.key === "Escape" && event.stopPropagation();
   const closed = (event) => shown.current && event.target === event.currentTarget && onClose();
-  return html`<dialog ref=${box} class=${`dialog ${className}`} aria-labelledby=${labelledby} data-testid=${name} onClose=${closed}>
+  return html`<dialog ref=${box} class=${`dialog ${className}`} aria-labelledby=${labelledby} data-testid=${name} onKeyDown=${escape} onClose=${closed}>
     ${children}
   </dialog>`;
 };

@@ -1,21 +1,27 @@
-/* The messages of the open conversation, with days and older pages. */
+/* The messages of the open conversation: days, the line of the unread, older pages; only what is seen is drawn. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
-import { isMine } from "../messages.js";
 import { problemText } from "../problems.js";
+import { keyOfItem, rowsOf } from "../rows.js";
 import { texts } from "../text.js";
-import { dayName, laidOut } from "../when.js";
-import { Down } from "./icons.js";
-import { Message } from "./message.js";
-import { usePlace, useReach } from "./scroll.js";
+import { today } from "../today.js";
+import { dayName } from "../when.js";
+import { ChevronDown, Down } from "./icons.js";
+import { attributesOf, Message } from "./message.js";
+import { createPlace, Windowed } from "./windowed.js";
 
-const keyOfItem = (item) => (item.clientId ? `c${item.clientId}` : `m${item.id}`);
+const ROW_PX = 56;
+const LINE_PX = 20;
+const LINE_LETTERS = 48;
+const OLDER = { kind: "older", key: "older" };
+const BEGINNING = { kind: "beginning", key: "beginning" };
 
-const Older = ({ thread, chat, mark }) => {
+const Older = ({ thread, chat }) => {
   const t = texts.value;
   const loading = thread.olderStatus === "loading";
-  return html`<div class="older" ref=${mark}>
+  return html`<div class="older">
     ${thread.olderStatus === "failed" && html`<p role="alert">${t("thread.older_failed")}</p>`}
-    <button class="button button-quiet" data-testid="older" aria-disabled=${loading ? "true" : "false"} onClick=${chat.loadOlder}>
+    <button type="button" class="button button-quiet" data-testid="older" aria-disabled=${loading ? "true" : "false"} onClick=${chat.loadOlder}>
       ${t(loading ? "thread.older_loading" : "thread.older")}
     </button>
   </div>`;
@@ -26,44 +32,128 @@ const State = ({ thread, chat }) => {
   if (thread.status === "failed") {
     return html`<div class="middle" role="alert" data-testid="thread-failed">
       <p>${t("thread.failed")} ${thread.problem ? problemText(t, thread.problem) : ""}</p>
-      <button class="button" onClick=${chat.retryThread}>${t("thread.retry")}</button>
+      <button type="button" class="button" onClick=${chat.retryThread}>${t("thread.retry")}</button>
     </div>`;
   }
-  return html`<p class="middle" role="status">${t(thread.status === "ready" ? "thread.empty" : "thread.loading")}</p>`;
+  return html`<p class="middle" role="status" data-testid="thread-empty">${t(thread.status === "ready" ? "thread.empty" : "thread.loading")}</p>`;
 };
 
-export const Messages = ({ chat, thread }) => {
+const attributesFor = (row) => {
+  if (row.kind === "message") return attributesOf(row);
+  return { class: row.kind === "unread" ? "unread-line" : row.kind, ...(row.kind === "unread" ? { "data-testid": "unread-line" } : {}) };
+};
+
+/* Near enough that the list need not move much when a row is measured. */
+const estimateOf = ({ kind, item }) =>
+  kind === "message" ? ROW_PX + LINE_PX * Math.min(40, Math.floor(item.content.length / LINE_LETTERS)) : ROW_PX;
+
+const isMessage = ({ kind }) => kind === "message";
+
+/* Up and down go from message to message, at their menus; Home and End are the list's own. */
+const STEPS = new Map([["ArrowDown", 1], ["ArrowUp", -1]]);
+const step = (event) => {
+  const move = STEPS.get(event.key);
+  if (!move || !event.target.matches(".message-menu, .windowed")) return;
+  const all = [...event.currentTarget.querySelectorAll(".message-menu")];
+  const at = all.indexOf(event.target);
+  const next = at < 0 ? all.at(-1) : all[at + move];
+  if (!next || event.altKey) return;
+  event.preventDefault();
+  next.focus();
+};
+
+/* How many unread stand above what is seen, or new ones below; each a way to them. */
+const Ways = ({ place, unreadAbove, below, onUnread }) => {
   const t = texts.value;
-  const { me } = chat.state;
-  const all = [...thread.items, ...thread.pending];
-  const tail = all.at(-1);
-  const place = usePlace({
-    first: all.length ? keyOfItem(all[0]) : null,
-    last: tail ? keyOfItem(tail) : null,
-    mine: tail ? isMine(tail, me) : false,
-  });
-  const mark = useReach(place.box, chat.loadOlder, thread.older);
-  const now = Date.now();
-  return html`<div class="messages-frame">
-    <div class="messages" ref=${place.box} tabindex="0" role="log" aria-live="off" aria-label=${t("thread.messages", { name: thread.peer })} data-testid="message-list">
-      ${all.length === 0 && html`<${State} thread=${thread} chat=${chat} />`}
-      ${thread.older && html`<${Older} thread=${thread} chat=${chat} mark=${mark} />`}
-      ${all.length > 0 && !thread.older && thread.status === "ready" && html`<p class="beginning">${t("thread.beginning")}</p>`}
-      <ol>
-        ${laidOut(all).flatMap(({ item, newDay, newRun }) => [
-          newDay && html`<li key=${`d${keyOfItem(item)}`} class="day"><span>${dayName(t.locale, item.at, now)}</span></li>`,
-          html`<${Message}
-            key=${keyOfItem(item)}
-            item=${item}
-            mine=${isMine(item, me)}
-            newRun=${newRun}
-            onRetry=${() => chat.retry(thread.key, item.clientId)}
-            onDiscard=${() => chat.discard(thread.key, item.clientId)}
-          />`,
-        ])}
-      </ol>
-    </div>
-    ${place.below.value &&
-    html`<button class="jump button" data-testid="jump" onClick=${place.toBottom} aria-label=${t("thread.jump")}><${Down} />${t("thread.newest")}</button>`}
+  return html`
+    ${unreadAbove && html`<button type="button" class="jump jump-up button" data-testid="jump-unread" onClick=${onUnread}><${ChevronDown} />${t("thread.to_unread")}</button>`}
+    ${!place.current.atBottom.value &&
+    html`<button type="button" class="jump button" data-testid="jump" aria-label=${t("thread.jump")} onClick=${() => place.current.toBottom()}>
+      <${Down} />${below ? t("thread.newest") : ""}
+    </button>`}
+  `;
+};
+
+export const Messages = ({ chat, thread, doing, place }) => {
+  const t = texts.value;
+  const { items, firstUnread, unreadBefore, more, key } = thread;
+  const now = chat.serverNow();
+  const day = today.value;
+  const rows = useMemo(() => {
+    const all = rowsOf(items, { firstUnread, now });
+    if (all.length === 0) return all;
+    return more === false ? [BEGINNING, ...all] : [OLDER, ...all];
+  }, [items, firstUnread, more === false, day]);
+  const [shown, setShown] = useState([0, -1]);
+  const newest = items.at(-1);
+  const entered = useRef(false);
+  const seenTo = useRef(-1); // index of the last row that is seen
+  const last = useRef(null); // key of the newest message
+  const [below, setBelow] = useState(false); // something new, and not seen yet
+
+  const told = (until) => {
+    const read = rows.slice(0, until + 1).findLast(({ kind, item }) => kind === "message" && !item.mine && item.id !== undefined);
+    if (read) chat.shown(read.item.id);
+  };
+
+  /* At first: where the unread begin, else at the end. One's own words are always gone to. */
+  useEffect(() => {
+    if (items.length === 0) return;
+    if (!entered.current && thread.status === "ready") {
+      entered.current = true;
+      if (firstUnread !== null) place.current.toKey("unread", { align: "start" });
+      else {
+        place.current.toBottom();
+        told(seenTo.current);
+      }
+    } else if (last.current !== null && keyOfItem(newest) !== last.current) {
+      if (newest.mine && newest.id === undefined) place.current.toBottom();
+      else if (!place.current.atBottom.peek()) setBelow(true);
+    }
+    last.current = keyOfItem(newest);
+  }, [items, thread.status]);
+  const atBottom = place.current.atBottom.value;
+  useEffect(() => {
+    if (atBottom) setBelow(false);
+  }, [atBottom]);
+
+  const seen = (first, until) => {
+    setShown([first, until]);
+    seenTo.current = until;
+    if (entered.current) told(until); // before that it stands at the end, where nobody may be led
+  };
+  const toUnread = async () => {
+    if (await chat.findUnread()) place.current.toKey("unread", { align: "start", focus: true });
+  };
+  const lineAt = rows.findIndex(({ kind }) => kind === "unread");
+  const unreadAbove = unreadBefore || (firstUnread !== null && lineAt >= 0 && shown[1] >= 0 && lineAt < shown[0]);
+
+  const render = (row) => {
+    if (row.kind === "day") return html`<span>${dayName(t.locale, row.at, now)}</span>`;
+    if (row.kind === "unread") return html`<span>${t("thread.unread")}</span>`;
+    if (row.kind === "beginning") return html`<p>${t("thread.beginning")}</p>`;
+    if (row.kind === "older") return html`<${Older} thread=${thread} chat=${chat} />`;
+    return html`<${Message} chat=${chat} item=${row.item} at=${row.at} doing=${doing} items=${items} />`;
+  };
+  return html`<div class="messages-frame" onKeyDown=${step}>
+    ${rows.length === 0
+      ? html`<${State} thread=${thread} chat=${chat} />`
+      : html`<${Windowed}
+          key=${key}
+          name="message-list"
+          label=${t("thread.messages", { name: thread.peer })}
+          rows=${rows}
+          keyOf=${(row) => row.key}
+          render=${render}
+          attributes=${attributesFor}
+          estimate=${estimateOf}
+          anchors=${isMessage}
+          onReachTop=${chat.loadOlder}
+          onSeen=${seen}
+          api=${place}
+        />`}
+    <${Ways} place=${place} unreadAbove=${unreadAbove} below=${below} onUnread=${toUnread} />
   </div>`;
 };
+
+export { createPlace };

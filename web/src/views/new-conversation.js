@@ -2,13 +2,14 @@
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { createCheck } from "../check.js";
 import { html } from "../html.js";
+import { typedName } from "../names.js";
 import { texts } from "../text.js";
 import { NameCheck } from "./name-check.js";
 
 export const NewConversation = ({ session, chat }) => {
   const t = texts.value;
   const input = useRef(null);
-  const check = useMemo(() => createCheck({ exists: session.api.exists }), [session]);
+  const check = useMemo(() => createCheck({ exists: session.exists }), [session]);
   useEffect(() => check.stop, [check]);
 
   const clear = () => {
@@ -17,9 +18,9 @@ export const NewConversation = ({ session, chat }) => {
   };
   const submit = async (event) => {
     event.preventDefault();
-    const name = input.current.value.trim();
+    const name = typedName(input.current.value);
     if (!name || check.state.peek().status === "fault") return input.current.focus();
-    if ((await check.now(name)) !== "exists" || input.current?.value.trim() !== name) return;
+    if ((await check.now(name)) !== "exists" || typedName(input.current?.value ?? "") !== name) return;
     clear();
     chat.open(name);
   };
@@ -37,7 +38,7 @@ export const NewConversation = ({ session, chat }) => {
         spellcheck=${false}
         enterkeyhint="go"
         aria-describedby="new-peer-check"
-        onInput=${(event) => check.typed(event.currentTarget.value.trim())}
+        onInput=${(event) => check.typed(typedName(event.currentTarget.value))}
         onKeyDown=${(event) => event.key === "Escape" && clear()}
       />
       <button class="button" data-testid="open-conversation">${t("new.open")}</button>

@@ -30,9 +30,9 @@ const Unreachable = ({ session }) => {
   </main>`;
 };
 
-export const Page = ({ session }) => {
+export const Page = ({ session, application }) => {
   const { phase, chat } = session.page;
-  if (phase.value === "chat") return html`<${Chat} key="chat" session=${session} chat=${chat.value} />`;
+  if (phase.value === "chat") return html`<${Chat} key="chat" session=${session} application=${application} chat=${chat.value} />`;
   if (phase.value === "enrol") return html`<${Enrol} key="enrol" session=${session} />`;
   if (phase.value === "sign") return html`<${Sign} key="sign" session=${session} />`;
   if (phase.value === "unreachable") return html`<${Unreachable} key="unreachable" session=${session} />`;

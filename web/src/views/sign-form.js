@@ -51,7 +51,7 @@ export const SignForm = ({ session, registering, onSecond }) => {
   const [busy, setBusy] = useState(false);
   const [shown, setShown] = useState(false);
   const [wrong, setWrong] = useState({ fields: new Map(), text: "" });
-  const check = useMemo(() => createCheck({ exists: session.api.exists }), [session]);
+  const check = useMemo(() => createCheck({ exists: session.exists }), [session]);
   const input = (name) => form.current.elements.namedItem(name);
 
   const refuse = (what) => {

@@ -24,7 +24,7 @@ export const SecondStep = ({ session, step, onOver }) => {
     setBusy(true);
     setWrong({ code: "", text: "" });
     try {
-      await session.secondFactor(step.username, step.token, await proofOf());
+      await session.secondFactor(step.token, await proofOf());
     } catch (problem) {
       if (problem.code === "unauthenticated") return onOver("sign.second_over");
       const text = problemText(t, problem);
@@ -42,7 +42,7 @@ export const SecondStep = ({ session, step, onOver }) => {
     }
     void attempt(() => codeOf(kind, typed));
   };
-  const passkey = () => attempt(async () => ({ credential: await passkeyForSignIn(session.api, step.token) }));
+  const passkey = () => attempt(async () => ({ credential: await passkeyForSignIn(session.client, step.token) }));
 
   return html`<form ref=${form} class="sign-form" novalidate onSubmit=${submit} data-testid="second-step">
     <h2 ref=${heading} tabindex="-1">${t("sign.second_heading")}</h2>

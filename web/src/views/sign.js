@@ -13,7 +13,7 @@ const WAYS = ["in", "up"];
 const Notice = ({ notice, onAgain }) => {
   const t = texts.value;
   return html`<div role="status" class=${notice ? "notice" : "unseen"} data-testid="notice">
-    ${notice && html`<p>${t(notice.key)}</p>`}
+    ${notice && html`<p>${t(notice.key)} ${notice.unsent > 0 && t.count("sign.unsent", notice.unsent)}</p>`}
     ${notice?.again && html`<button class="button" onClick=${onAgain}>${t("sign.out_again")}</button>`}
   </div>`;
 };
@@ -56,7 +56,7 @@ const ByPasskey = ({ session }) => {
     setBusy(true);
     setWrong("");
     try {
-      await session.passkey(await passkeyForSignIn(session.api));
+      await session.passkey(await passkeyForSignIn(session.client));
     } catch (problem) {
       setWrong(problem.status === 401 ? t("error.passkey_refused") : problemText(t, problem));
       setBusy(false);

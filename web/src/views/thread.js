@@ -1,12 +1,15 @@
 /* The open conversation: with whom, the messages, the place to write; or an invitation to choose one. */
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { copyText } from "../copy.js";
 import { html } from "../html.js";
 import { keyOf } from "../names.js";
+import { keyOfItem } from "../rows.js";
 import { texts } from "../text.js";
-import { Avatar } from "./avatar.js";
 import { Composer } from "./composer.js";
-import { Back, Tile } from "./icons.js";
-import { Messages } from "./messages.js";
+import { Confirm } from "./confirm.js";
+import { Tile } from "./icons.js";
+import { createPlace, Messages } from "./messages.js";
+import { ThreadHead } from "./thread-head.js";
 
 export const NoThread = () => {
   const t = texts.value;
@@ -17,22 +20,72 @@ export const NoThread = () => {
   </div>`;
 };
 
-export const Thread = ({ chat, thread, onBack }) => {
+/** What can be done with a message of this conversation; `setWriting` is told of what is answered or changed: {kind, item}. */
+const useDoing = ({ chat, place, setWriting, setAsked }) =>
+  useMemo(() => {
+    const write = (kind) => (item) => setWriting({ kind, item });
+    const t = () => texts.peek();
+    return {
+      reply: write("reply"),
+      edit: write("edit"),
+      remove: (item) => setAsked(item),
+      async copy({ content }) {
+        chat.announce(t()((await copyText(content)) ? "message.copied" : "message.not_copied"));
+      },
+      /** To a message that is quoted; older pages are loaded until it is there. */
+      async go(id) {
+        const item = await chat.find(id);
+        if (item) place.current.toKey(keyOfItem(item), { focus: true });
+        else chat.announce(t()("quote.gone"));
+      },
+    };
+  }, [chat]);
+
+export const Thread = ({ chat, thread, conversation, onBack }) => {
   const t = texts.value;
   const heading = useRef(null);
-  const value = thread.value;
-  const note = keyOf(value.peer) === keyOf(chat.state.me);
+  const place = useMemo(createPlace, []);
+  const [writing, setWriting] = useState(null);
+  const [asked, setAsked] = useState(null); // the message that is to be deleted, perhaps
+  const doing = useDoing({ chat, place, setWriting, setAsked });
+  const wrote = useRef(false); // it was answered or changed: whoever did that goes on writing
+  const deleted = useRef(false);
+  wrote.current ||= writing !== null;
   useEffect(() => {
     if (!matchMedia("(pointer: fine)").matches) heading.current.focus();
   }, []);
-  return html`<div class="thread-inner" onKeyDown=${(event) => event.key === "Escape" && onBack()}>
-    <header class="thread-head">
-      <button class="button button-round button-quiet thread-back" data-testid="back" aria-label=${t("thread.back")} onClick=${onBack}><${Back} /></button>
-      <${Avatar} name=${value.peer} />
-      <h2 ref=${heading} tabindex="-1" data-testid="peer"><bdi>${value.peer}</bdi></h2>
-      ${note && html`<p class="thread-note">${t("list.note")}</p>`}
-    </header>
-    <${Messages} chat=${chat} thread=${value} />
-    <${Composer} chat=${chat} thread=${value} />
+  /* The menu of a message that is gone cannot get the focus back. */
+  useEffect(() => {
+    if (asked || !deleted.current) return;
+    deleted.current = false;
+    (matchMedia("(pointer: fine)").matches ? document.getElementById("composer") : heading.current).focus();
+  }, [asked]);
+  const remove = async () => {
+    await chat.remove(asked.id);
+    deleted.current = true;
+  };
+  const escape = (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    if (writing) setWriting(null);
+    else onBack();
+  };
+  /* The last of one's own words, for who wants to change them at once. */
+  const editLast = () => {
+    const item = thread.items.findLast(({ mine, id }) => mine && id !== undefined);
+    if (item) setWriting({ kind: "edit", item });
+  };
+  const note = keyOf(thread.peer) === keyOf(chat.state.me);
+  return html`<div class="thread-inner" onKeyDown=${escape}>
+    <${ThreadHead} chat=${chat} thread=${thread} conversation=${conversation} note=${note} heading=${heading} onBack=${onBack} />
+    <${Messages} chat=${chat} thread=${thread} doing=${doing} place=${place} />
+    <${Composer} key=${writing?.kind === "edit" ? writing.item.id : "new"} chat=${chat} thread=${thread} conversation=${conversation} writing=${writing} eager=${wrote.current} onWritten=${() => setWriting(null)} onEditLast=${editLast} />
+    ${asked &&
+    html`<${Confirm}
+      heading=${t("message.delete_heading")}
+      text=${t("message.delete_text")}
+      yes=${t("message.delete")}
+      work=${remove}
+      onClose=${() => setAsked(null)}
+    />`}
   </div>`;
 };

@@ -5,11 +5,12 @@ import { createSettings } from "../../settings.js";
 import { texts } from "../../text.js";
 import { Mark } from "../icons.js";
 import { Factors } from "./factors.js";
+import { Level } from "./parts.js";
 import { Proof } from "./proof.js";
 
 export const Enrol = ({ session }) => {
   const t = texts.value;
-  const settings = useMemo(() => createSettings({ api: session.api, session }), [session]);
+  const settings = useMemo(() => createSettings(session), [session]);
   const [ready, setReady] = useState(false);
   const heading = useRef(null);
   useEffect(() => heading.current.focus(), []);
@@ -17,7 +18,7 @@ export const Enrol = ({ session }) => {
     <div class="sign-card enrol">
       <header class="brand"><${Mark} size=${44} /><h1 ref=${heading} tabindex="-1">${t("sign.enrol_heading")}</h1></header>
       <p>${t("sign.enrol_why")}</p>
-      <${Factors} settings=${settings} onFactors=${({ totp, passkeys }) => setReady(totp || passkeys > 0)} />
+      <${Level.Provider} value=${2}><${Factors} settings=${settings} onFactors=${({ totp, passkeys }) => setReady(totp || passkeys > 0)} /><//>
       <div class="choices">
         ${ready && html`<button class="button button-main" data-testid="enrol-done" onClick=${session.boot}>${t("sign.enrol_done")}</button>`}
         <button class="button button-quiet" data-testid="sign-out" onClick=${session.signOut}>${t("sign.out")}</button>

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "../../html.js";
 import { texts } from "../../text.js";
-import { Act, Loaded, Outcome, useLoad, useTask } from "./parts.js";
+import { Act, Loaded, Outcome, useLevel, useLoad, useTask } from "./parts.js";
 import { Passkeys } from "./passkeys.js";
 import { RecoveryCodes } from "./recovery-codes.js";
 import { Totp } from "./totp.js";
@@ -10,7 +10,7 @@ import { Totp } from "./totp.js";
 const Left = ({ left, task, onRenew }) => {
   const t = texts.value;
   return html`<section class="block" aria-labelledby="recovery-heading">
-    <h4 id="recovery-heading">${t("recovery.heading")}</h4>
+    <h4 id="recovery-heading" aria-level=${useLevel()}>${t("recovery.heading")}</h4>
     <p data-testid="codes-left">${t.count("recovery.left", left)}</p>
     <${Act} task=${task} data-testid="renew-codes" onClick=${onRenew}>${t("recovery.renew")}<//>
   </section>`;

@@ -1,9 +1,17 @@
 /* What the parts of the settings are made of: something loaded, something done, and what came of it in words. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { createContext } from "preact";
+import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import { html } from "../../html.js";
 import { fieldText, problemText } from "../../problems.js";
 import { texts } from "../../text.js";
 import { dateTime } from "../../when.js";
+
+/** The level of the headings within a part where it is not that of the settings: what `aria-level` is given. */
+export const Level = createContext(undefined);
+export const useLevel = (below = 0) => {
+  const level = useContext(Level);
+  return level && level + below;
+};
 
 /** Loads at once. What is there stays when a reload fails; `problem` tells then. */
 export const useLoad = (load) => {

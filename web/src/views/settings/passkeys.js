@@ -5,7 +5,7 @@ import { canPasskeys } from "../../passkeys.js";
 import { fieldText } from "../../problems.js";
 import { texts } from "../../text.js";
 import { Field } from "../field.js";
-import { Act, Loaded, momentOf, Outcome, useFaultFocus, useLoad, useTask } from "./parts.js";
+import { Act, Loaded, momentOf, Outcome, useFaultFocus, useLevel, useLoad, useTask } from "./parts.js";
 
 const NAME_MOST = 64;
 
@@ -83,7 +83,7 @@ export const Passkeys = ({ settings, onChanged }) => {
     onChanged([], t("passkeys.removed"));
   };
   return html`<section class="block" aria-labelledby="passkeys-heading">
-    <h4 id="passkeys-heading" ref=${heading} tabindex="-1">${t("passkeys.heading")}</h4>
+    <h4 id="passkeys-heading" aria-level=${useLevel()} ref=${heading} tabindex="-1">${t("passkeys.heading")}</h4>
     <p>${t("passkeys.why")}</p>
     <${Outcome} task=${task} />
     <${Loaded} from=${loaded}>${(all) =>

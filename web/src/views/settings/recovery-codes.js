@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { html } from "../../html.js";
 import { texts } from "../../text.js";
-import { handOut, Outcome, useTask } from "./parts.js";
+import { handOut, Outcome, useLevel, useTask } from "./parts.js";
 
 export const RecoveryCodes = ({ codes, me, onKept }) => {
   const t = texts.value;
@@ -22,7 +22,7 @@ export const RecoveryCodes = ({ codes, me, onKept }) => {
     handOut(new Blob([text], { type: "text/plain" }), "recado-recovery-codes.txt");
   };
   return html`<section class="block block-strong" aria-labelledby="codes-heading" data-testid="recovery-codes">
-    <h4 id="codes-heading" ref=${heading} tabindex="-1">${t("recovery.shown")}</h4>
+    <h4 id="codes-heading" aria-level=${useLevel()} ref=${heading} tabindex="-1">${t("recovery.shown")}</h4>
     <p>${t("recovery.once")}</p>
     <ul class="codes">${codes.map((code) => html`<li key=${code}><code data-testid="recovery-code">${code}</code></li>`)}</ul>
     <div class="choices">

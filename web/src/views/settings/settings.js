@@ -5,17 +5,21 @@ import { createSettings } from "../../settings.js";
 import { texts } from "../../text.js";
 import { Dialog } from "../dialog.js";
 import { Back, Cross } from "../icons.js";
+import { Appearance } from "./appearance.js";
 import { Blocked } from "./blocked.js";
 import { Data } from "./data.js";
 import { Devices } from "./devices.js";
 import { Events } from "./events.js";
 import { Factors } from "./factors.js";
+import { Notices } from "./notices.js";
 import { Password } from "./password.js";
 import { Profile } from "./profile.js";
 import { Proof } from "./proof.js";
 
 const PARTS = new Map([
   ["profile", Profile],
+  ["appearance", Appearance],
+  ["notices", Notices],
   ["devices", Devices],
   ["password", Password],
   ["factors", Factors],
@@ -24,10 +28,10 @@ const PARTS = new Map([
   ["data", Data],
 ]);
 
-export const Settings = ({ session, me, onClose }) => {
+export const Settings = ({ session, application, me, part: first = "profile", onClose }) => {
   const t = texts.value;
-  const settings = useMemo(() => createSettings({ api: session.api, session }), [session]);
-  const [shown, setShown] = useState({ part: "profile", chosen: false });
+  const settings = useMemo(() => createSettings(session), [session]);
+  const [shown, setShown] = useState({ part: first, chosen: first !== "profile" });
   const heading = useRef(null);
   const menu = useRef(null);
   useEffect(() => settings.dismiss, [settings]);
@@ -60,7 +64,7 @@ export const Settings = ({ session, me, onClose }) => {
       </nav>
       <section class="settings-part" key=${shown.part} tabindex="0" aria-labelledby="part-heading" data-testid="settings-part" data-part=${shown.part}>
         <h3 id="part-heading" ref=${heading} tabindex="-1">${t(`settings.${shown.part}`)}</h3>
-        <${Part} settings=${settings} me=${me} />
+        <${Part} settings=${settings} me=${me} push=${application.push} install=${application.install} />
       </section>
     </div>
     <${Proof} settings=${settings} />

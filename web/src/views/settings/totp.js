@@ -4,7 +4,7 @@ import { html } from "../../html.js";
 import { fieldText } from "../../problems.js";
 import { texts } from "../../text.js";
 import { Field } from "../field.js";
-import { Act, Outcome, useFaultFocus, useTask } from "./parts.js";
+import { Act, Outcome, useFaultFocus, useLevel, useTask } from "./parts.js";
 
 /* As a picture, so that the server's markup never becomes part of the page. */
 const pictureOf = (svg) => `data:image/svg+xml,${encodeURIComponent(svg)}`;
@@ -27,7 +27,7 @@ const Enrolment = ({ settings, offer, onDone, onCancel }) => {
     if (await task.run(work, { fields: { invalid: "totp-code", wrong_code: "totp-code" } })) onDone(codes);
   };
   return html`<form ref=${form} class="stack" novalidate onSubmit=${submit} data-testid="totp-enrolment">
-    <h5 tabindex="-1">${t("totp.scan")}</h5>
+    <h5 tabindex="-1" aria-level=${useLevel(1)}>${t("totp.scan")}</h5>
     <img class="qr" src=${pictureOf(offer.qr_svg)} alt=${t("totp.picture")} width="200" height="200" data-testid="totp-picture" />
     <p>${t("totp.secret")} <code data-testid="totp-secret" data-secret=${offer.secret}>${inFours(offer.secret)}</code></p>
     ${offer.uri.startsWith("otpauth:") && html`<p><a href=${offer.uri}>${t("totp.link")}</a></p>`}
@@ -54,7 +54,7 @@ export const Totp = ({ settings, on, onChanged }) => {
     onChanged(codes, t("totp.added"));
   };
   return html`<section class="block" aria-labelledby="totp-heading">
-    <h4 id="totp-heading">${t("totp.heading")}</h4>
+    <h4 id="totp-heading" aria-level=${useLevel()}>${t("totp.heading")}</h4>
     <${Outcome} task=${task} />
     ${offer
       ? html`<${Enrolment} settings=${settings} offer=${offer} onDone=${done} onCancel=${() => setOffer(null)} />`

@@ -1,0 +1,72 @@
+/* Title, icon and badge follow what is unread, and go back to what they were. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { badgeText, createSigns } from "../src/signs.js";
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/* So much of a browser as the signs need; what is drawn is what was written. */
+const browser = ({ link = { href: "/icon.svg", type: "image/svg+xml" }, loads = true, badges = true } = {}) => {
+  const told = [];
+  const pen = () => {
+    const written = [];
+    return { written, drawImage() {}, beginPath() {}, arc() {}, fill() {}, fillText: (text) => written.push(text) };
+  };
+  const images = [];
+  class Image {
+    set src(address) {
+      this.address = address;
+      images.push(this);
+      queueMicrotask(() => (loads ? this.onload() : this.onerror(new Error("no"))));
+    }
+  }
+  const canvas = () => {
+    const one = pen();
+    return { getContext: () => one, toDataURL: () => `data:${one.written.join()}` };
+  };
+  const document = { title: "Recado", querySelector: () => link, createElement: canvas };
+  const navigator = badges
+    ? { setAppBadge: async (count) => void told.push(count), clearAppBadge: async () => void told.push("none") }
+    : {};
+  return { signs: createSigns({ document, navigator, Image }), document, link, told, images };
+};
+
+test("what is unread is in the title, on the icon and on the installed page, and goes away again", async () => {
+  const { signs, document, link, told, images } = browser();
+  signs.show({ unread: 3, title: "(3) Recado" });
+  await turn();
+  assert.deepEqual([document.title, link, told], ["(3) Recado", { href: "data:3", type: "image/png" }, [3]]);
+  signs.show({ unread: 12, title: "(12) Recado" });
+  await turn();
+  assert.equal(link.href, "data:9+");
+  signs.show({ unread: 0, title: "Recado" });
+  assert.deepEqual([document.title, link, told], ["Recado", { href: "/icon.svg", type: "image/svg+xml" }, [3, 12, "none"]]);
+  assert.equal(images.length, 1);
+});
+
+test("the newest number wins, and the same one is shown once", async () => {
+  const { signs, link, told } = browser();
+  signs.show({ unread: 1, title: "1" });
+  signs.show({ unread: 2, title: "2" });
+  signs.show({ unread: 2, title: "2 again" });
+  signs.show({ unread: 0, title: "0" });
+  await turn();
+  assert.deepEqual([link.href, told], ["/icon.svg", [1, 2, "none"]]);
+});
+
+test("what the browser refuses is left out", async () => {
+  for (const odd of [{ loads: false }, { link: null }, { badges: false }]) {
+    const { signs, document, link } = browser(odd);
+    signs.show({ unread: 1, title: "(1)" });
+    await turn();
+    assert.equal(document.title, "(1)");
+    if (odd.loads === false) assert.equal(link.href, "/icon.svg");
+  }
+  const navigator = { setAppBadge: () => Promise.reject(new Error("no")) };
+  createSigns({ document: { querySelector: () => null }, navigator }).show({ unread: 1, title: "x" });
+  await turn();
+});
+
+test("a number of two digits does not fit", () => {
+  assert.deepEqual([badgeText(1), badgeText(9), badgeText(10)], ["1", "9", "9+"]);
+});
