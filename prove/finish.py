@@ -10,7 +10,7 @@ from prove.crowd import MOST_TTL_SECONDS, Crowd
 from prove.history import Drained, Entry, Listed, Logged, Record, Unfinished
 from prove.rules.changes import EXPIRY_SECONDS
 
-# All that is to expire has, before anybody looks.
+# All that is to expire has, before anybody looks: so long after the last send was answered.
 CALM_SECONDS = MOST_TTL_SECONDS + EXPIRY_SECONDS
 ROUND_SECONDS = 1.0
 CALM_ROUNDS = 2
@@ -49,14 +49,17 @@ async def _whole_after(crowd: Crowd, api: Api, most_seconds: float) -> float | N
     """How long it took until they were and stayed so for a while; None: too long."""
     began = time.monotonic()
     calm, took = 0, 0.0
+    answered = began
     while time.monotonic() - began < most_seconds:
         await asyncio.sleep(ROUND_SECONDS)
+        if any(line.device.outbox for line in crowd.lines):
+            answered = time.monotonic()
         if not await _all_whole(crowd, api):
             calm = 0
             continue
         calm += 1
         took = took if calm > 1 else time.monotonic() - began
-        if calm >= CALM_ROUNDS and time.monotonic() - began > (CALM_SECONDS if crowd.mortal else 0):
+        if calm >= CALM_ROUNDS and time.monotonic() - answered > (CALM_SECONDS if crowd.mortal else 0):
             return took
     return None
 

@@ -66,15 +66,6 @@ ASK = """async (most) => {
   }
   return true;
 }"""
-# How many bytes the page keeps of what was begun to be written; it is sealed.
-DRAFTS = """() => new Promise((resolve) => {
-  indexedDB.open("recado").onsuccess = ({ target: { result: db } }) => {
-    db.transaction("rows").objectStore("rows").get("page/drafts").onsuccess = ({ target: { result: row } }) => {
-      db.close();
-      resolve(row?.data.byteLength ?? 0);
-    };
-  };
-})"""
 
 
 class Person:
@@ -203,7 +194,7 @@ class Person:
     def keeps(self, row: str, value: object) -> None:
         """Wait until this row is in the browser's store, as long as this value is when it is sealed."""
         length = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) + SEAL_BYTES
-        self.page.wait_for_function(KEPT, arg=[row, length])
+        comes_to(self.page, f"() => ({KEPT})({json.dumps([row, length])})")
 
     def looks_away(self) -> None:
         """Go to another window."""
@@ -280,9 +271,3 @@ def person(chromium: Browser, instance: Instance | Relay, **options: Any) -> Ite
 def comes_to(page: Page, question: str) -> None:
     """Wait until this function, which may be a promise's, says yes in the page."""
     assert page.evaluate(ASK.replace("@QUESTION@", question), PATIENCE_MS), question
-
-
-def keeps_drafts(page: Page, *texts: str) -> None:
-    """Wait until the page keeps at least so many letters of drafts."""
-    seal, each = 16, len('{"peer":"","text":""},')
-    comes_to(page, f"() => ({DRAFTS})().then((size) => size > {seal + sum(each + len(text) for text in texts)})")

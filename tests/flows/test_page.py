@@ -312,7 +312,7 @@ def test_a_page_opened_while_the_server_is_away_shows_what_was_known_and_recover
     alice.choose("bob")
     expect(alice.at("message-text")).to_have_text(["before", "written without a connection"])
     alice.context.unroute("**/api/**")
-    alice.at("banner").get_by_role("button").click()
+    alice.page.evaluate("dispatchEvent(new Event('online'))")  # the button may be gone: a try may have been due
     alice.is_live()
     bob.reads("before", "written without a connection")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.flows.person import PATIENCE_MS, Arrive, Person, keeps_drafts
+from tests.flows.person import PATIENCE_MS, Arrive, Person
 from tests.instances import Instance
 
 # A sign-in that does not come by the page: the cookie is another person's from then on.
@@ -151,7 +151,7 @@ def test_drafts_of_two_tabs_stand_beside_each_other_after_a_reload(arrive: Arriv
     for tab in (first, second):
         expect(alice.on(tab).at("conversation")).to_have_count(2)
     first.close()
-    keeps_drafts(second, "to bob", "to carol")
+    alice.on(second).keeps("page/drafts", [{"peer": "bob", "text": "to bob"}, {"peer": "carol", "text": "to carol"}])
     second.reload()
     for peer in ("bob", "carol"):
         alice.on(second).choose(peer)

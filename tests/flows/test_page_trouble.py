@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Error, Page, Route, expect
 
-from tests.flows.person import PASSWORD, PATIENCE_MS, Arrive, Person, comes_to, keeps_drafts
+from tests.flows.person import PASSWORD, PATIENCE_MS, Arrive, Person, comes_to
 from tests.flows.relay import Relay
 from tests.instances import Instance
 
@@ -134,7 +134,7 @@ def test_a_reload_without_a_server_loses_nothing_and_try_now_brings_it_back(arri
     alice.write("one")
     waits(alice, "one")
     alice.at("composer").fill("begun and not")
-    keeps_drafts(alice.page, "begun and not")
+    alice.keeps("page/drafts", [{"peer": "bob", "text": "begun and not"}])
     alice.page.reload()
     alice.choose("carol")
     alice.write("two")

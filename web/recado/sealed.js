@@ -101,7 +101,11 @@ export const sealedStore = ({ name = "recado", indexedDB = globalThis.indexedDB,
       stands.onsuccess = () => {
         // Another tab has signed out meanwhile: nothing comes back.
         if (stands.result?.id !== seal.id) return transaction.abort();
-        for (const [key, row] of rows) row === undefined ? transaction.objectStore(ROWS).delete(key) : transaction.objectStore(ROWS).put(row, key);
+        try {
+          for (const [key, row] of rows) row === undefined ? transaction.objectStore(ROWS).delete(key) : transaction.objectStore(ROWS).put(row, key);
+        } catch {
+          transaction.abort(); // what failed at once fails the whole, as what fails later does
+        }
       };
       await ended;
     },
