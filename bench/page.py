@@ -244,6 +244,8 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="recado-bench-page-") as home, Instance(Path(home)) as server:
         tokens = {name: server.join(name) for name in ("alice", "bob")}
         asyncio.run(talk_much(server, tokens, options.messages))
+        newest = server.call("GET", "/api/auth/messages/?with=bob&limit=1", token=tokens["alice"]).json[0]["id"]
+        server.call("POST", "/api/conversations/bob/read/", {"up_to": newest}, token=tokens["alice"])
         chromium = run_chromium()
         try:
             text = section(server, next(chromium), options.messages)

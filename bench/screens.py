@@ -39,7 +39,14 @@ Object.defineProperty(Intl.DateTimeFormat.prototype, "format", {
   get() { return () => format.get.call(this)(moment); },
 });
 """
-VIEWS = ("sign-in", "list", "conversation", "menu", "reply", "emoji", "appearance", "devices", "notices")
+PARTS = (
+    *("profile", "appearance", "notices", "devices", "password"),
+    *("factors", "blocked", "events", "data"),
+)
+VIEWS = (
+    *("sign-in", "register", "unreachable", "list", "conversation", "menu", "reply", "emoji"),
+    *("actions", "timer", "delete", "offline", *PARTS),
+)
 # Who has an account, and as whom they are known.
 PEOPLE = {
     "ana": "Ana Luísa",
@@ -227,9 +234,18 @@ def story(page: Page, show: Callable[[str], None], *, on_phone: bool) -> None:
     """Every view in turn, as somebody comes to it."""
     expect(page.get_by_test_id("sign-view")).to_be_visible(timeout=PATIENCE_MS)
     show("sign-in")
+    page.get_by_test_id("tab-register").click()
+    page.get_by_test_id("username").fill("ana")
+    expect(page.get_by_test_id("name-check")).to_have_attribute("data-state", "taken", timeout=PATIENCE_MS)
+    show("register")
+    page.route("**/api/**", lambda route: route.abort())
+    page.reload()
+    expect(page.get_by_test_id("unreachable")).to_be_visible(timeout=PATIENCE_MS)
+    show("unreachable")
+    page.unroute("**/api/**")
+    page.get_by_test_id("unreachable").get_by_role("button").click()
     sign_in(page)
-    if on_phone:
-        show("list")
+    show("list")
     page.get_by_test_id("conversation").filter(has_text="rui").click()
     expect(page.get_by_test_id("message-text").last).to_be_visible(timeout=PATIENCE_MS)
     show("conversation")
@@ -244,9 +260,23 @@ def story(page: Page, show: Callable[[str], None], *, on_phone: bool) -> None:
     page.get_by_test_id("emoji-open").click()
     show("emoji")
     page.keyboard.press("Escape")
+    page.get_by_test_id("thread-menu").click()
+    show("actions")
+    page.get_by_test_id("menu-timer").click()
+    show("timer")
+    page.keyboard.press("Escape")
+    page.get_by_test_id("thread-menu").click()
+    page.get_by_test_id("menu-delete").click()
+    show("delete")
+    page.get_by_test_id("confirm-no").click()
+    page.context.set_offline(True)
+    expect(page.get_by_test_id("banner")).to_have_attribute("data-state", "offline", timeout=PATIENCE_MS)
+    show("offline")
+    page.context.set_offline(False)
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
     if on_phone:
         page.get_by_test_id("back").click()
-    for part in ("appearance", "devices", "notices"):
+    for part in PARTS:
         show_part(page, part, on_phone=on_phone)
         show(part)
     page.get_by_test_id("settings-close").click()

@@ -52,6 +52,13 @@ def fill(instance: Instance, tokens: dict[str, str], count: int, since: int = 0)
     thread.join()
 
 
+def read_all(instance: Instance, token: str, peer: str) -> None:
+    """Nothing is unread any more: the conversation opens at its end."""
+    newest = instance.call("GET", f"/api/auth/messages/?with={peer}&limit=1", token=token).json[0]["id"]
+    reply = instance.call("POST", f"/api/conversations/{peer}/read/", {"up_to": newest}, token=token)
+    assert reply.status == 204
+
+
 def words(number: int) -> str:
     """Messages of any height."""
     return f"message {number}" + " and so on" * (number % 7 * 12)
@@ -80,6 +87,7 @@ def draws_little(who: Person) -> None:
 def test_older_messages_come_by_scrolling_without_gap_or_double(arrive: Arrive, instance: Instance) -> None:
     tokens = {name: instance.join(name) for name in ("alice", "bob")}
     fill(instance, tokens, 250)
+    read_all(instance, tokens["alice"], "bob")
     alice = arrive()
     alice.sign_in("alice")
     alice.choose("bob")
@@ -112,6 +120,7 @@ def test_ten_thousand_messages_open_at_once_and_are_all_there(arrive: Arrive, in
     first = write(instance, tokens["alice"], "bob", words(0))
     fill(instance, tokens, COUNT, since=1)
     write(instance, tokens["bob"], "alice", words(COUNT), reply_to=first)
+    read_all(instance, tokens["alice"], "bob")
     alice = arrive()
     alice.sign_in("alice")
     alice.choose("bob")

@@ -90,6 +90,7 @@ export const Messages = ({ chat, thread, doing, place }) => {
   const seenTo = useRef(-1); // index of the last row that is seen
   const last = useRef(null); // key of the newest message
   const [below, setBelow] = useState(false); // something new, and not seen yet
+  const [search, setSearch] = useState(null); // of the first unread, on pages that are not loaded yet: "on", "over"
 
   const told = (until) => {
     const read = rows.slice(0, until + 1).findLast(({ kind, item }) => kind === "message" && !item.mine && item.id !== undefined);
@@ -100,6 +101,11 @@ export const Messages = ({ chat, thread, doing, place }) => {
   useEffect(() => {
     if (items.length === 0) return;
     if (!entered.current && thread.status === "ready") {
+      if (unreadBefore && search === null) {
+        setSearch("on");
+        return void chat.findUnread().finally(() => setSearch("over"));
+      }
+      if (search === "on") return;
       entered.current = true;
       if (firstUnread !== null) place.current.toKey("unread", { align: "start" });
       else {
@@ -111,7 +117,7 @@ export const Messages = ({ chat, thread, doing, place }) => {
       else if (!place.current.atBottom.peek()) setBelow(true);
     }
     last.current = keyOfItem(newest);
-  }, [items, thread.status]);
+  }, [items, thread.status, search]);
   const atBottom = place.current.atBottom.value;
   useEffect(() => {
     if (atBottom) setBelow(false);
