@@ -306,6 +306,9 @@ def test_the_settings(chromium: Browser, instance: Instance, axe: str, language:
     with judged(chromium, instance, axe, language) as judge:
         who = judge.who
         who.sign_in("alice")
+        who.open("carol")
+        expect(who.at("presence")).not_to_be_empty()
+        judge.sees("somebody who is blocked")
         who.at("settings-open").click()
         menu = who.page.locator(".settings-menu button")
         for part in menu.all():
@@ -321,6 +324,34 @@ def test_the_settings(chromium: Browser, instance: Instance, axe: str, language:
         who.at("end-all").click()
         expect(who.at("proof-password")).to_be_visible()
         judge.sees("the question of who is there")
+
+
+@pytest.mark.parametrize(
+    ("given", "state"),
+    [
+        ("delete globalThis.PushManager;", "unsupported"),
+        ("Object.defineProperty(Notification, 'permission', { get: () => 'denied' });", "denied"),
+    ],
+    ids=["unsupported", "denied"],
+)
+def test_what_is_asked_for_and_cannot_be(
+    chromium: Browser, instance: Instance, axe: str, language: str, given: str, state: str
+) -> None:
+    Scene(instance)
+    with judged(chromium, instance, axe, language) as judge:
+        who = judge.who
+        who.page.add_init_script(given)
+        who.page.reload()
+        who.sign_in("alice")
+        who.at("settings-open").click()
+        who.at("settings-notices").click()
+        expect(who.at("push")).to_have_attribute("data-state", state)
+        judge.sees(f"notifications: {state}")
+        judge.show(WIDE, "light")
+        who.at("settings-factors").click()
+        who.at("totp-add").click()
+        expect(who.at("totp-secret")).to_be_visible()
+        judge.sees("codes from an app are set up")
 
 
 def test_nothing_moves_for_who_wants_no_motion(chromium: Browser, instance: Instance) -> None:
