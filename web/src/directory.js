@@ -223,12 +223,12 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
     mute: put("/api/mutes/", muted),
     /** What an earlier visit has kept. */
     restore(kept) {
-      const whole = kept
+      const known = kept
         .filter((row) => typeof row?.peer === "string" && isCount(row.base?.upTo) && isCount(row.base?.unread))
         .map((row) => ({ ...row, key: keyOf(row.peer), last: messageOf(row.last) }));
-      setRows(new Map([...whole.map((row) => [row.key, row]), ...rows.peek()]));
-      for (const { key } of whole) refresh(key);
-      if (whole.length > 0 && status.peek() === "loading") status.value = "known";
+      setRows(new Map([...known.map((row) => [row.key, row]), ...rows.peek()]));
+      for (const { key } of known) refresh(key);
+      if (known.length > 0 && status.peek() === "loading") status.value = "known";
     },
     /** Nothing is known of the past any more; the rows stand until the server has answered. */
     reset() {

@@ -77,6 +77,15 @@ export const openThread = ({ client, row, unread, onSeen }) => {
     await loadingOlder;
   };
 
+  /** Loads older pages until it is so, or until nothing more can be had. */
+  const loadUntil = async (isSo) => {
+    while (!closed && !isSo() && value.peek().more !== false) {
+      const before = value.peek().items.length;
+      await loadOlder();
+      if (value.peek().olderStatus === "failed" || value.peek().items.length === before) break;
+    }
+  };
+
   return {
     key,
     value,
@@ -85,21 +94,13 @@ export const openThread = ({ client, row, unread, onSeen }) => {
     loadOlder,
     /** Loads older pages until the first unread message is there; its id, or null when there is none. */
     async findUnread() {
-      while (!closed && value.peek().firstUnread === null && unreadAtOpen > 0 && value.peek().more !== false) {
-        const before = value.peek().items.length;
-        await loadOlder();
-        if (value.peek().olderStatus === "failed" || value.peek().items.length === before) break;
-      }
+      await loadUntil(() => value.peek().firstUnread !== null || unreadAtOpen <= 0);
       return value.peek().firstUnread;
     },
     /** This message, when it is still there; older pages are loaded until it is. */
     async find(id) {
       const here = () => value.peek().items.find((item) => item.id === id) ?? null;
-      while (!closed && !here() && value.peek().more !== false && (value.peek().items[0]?.id ?? 0) > id) {
-        const before = value.peek().items.length;
-        await loadOlder();
-        if (value.peek().olderStatus === "failed" || value.peek().items.length === before) break;
-      }
+      await loadUntil(() => here() !== null || (value.peek().items[0]?.id ?? 0) <= id);
       return here();
     },
     /** Everything was lost and is loaded anew. */

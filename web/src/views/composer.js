@@ -39,13 +39,13 @@ const Writing = ({ chat, writing, items, onCancel }) => {
 /* How long the next message lasts: the conversation's time unless another one was chosen for it. */
 const Lasting = ({ seconds, onOpen }) => {
   const t = texts.value;
-  const time = seconds === null ? "" : durationText(t.locale, seconds, "long");
+  const word = seconds === null ? t("timer.message") : t("timer.message_on", { time: durationText(t.locale, seconds, "long") });
   return html`<button
     type="button"
     class=${seconds === null ? "button button-round button-quiet" : "button button-quiet composer-lasting"}
     data-testid="lasting"
-    aria-label=${seconds === null ? t("timer.message") : t("timer.message_on", { time })}
-    title=${seconds === null ? t("timer.message") : t("timer.message_on", { time })}
+    aria-label=${word}
+    title=${word}
     onClick=${onOpen}
   >
     <${Clock} />${seconds !== null && html`<span aria-hidden="true">${durationText(t.locale, seconds, "narrow")}</span>`}

@@ -8,7 +8,7 @@ import { today } from "../today.js";
 import { dayName } from "../when.js";
 import { ChevronDown, Down } from "./icons.js";
 import { attributesOf, Message } from "./message.js";
-import { createPlace, Windowed } from "./windowed.js";
+import { Windowed } from "./windowed.js";
 
 const ROW_PX = 56;
 const LINE_PX = 20;
@@ -84,7 +84,8 @@ export const Messages = ({ chat, thread, doing, place }) => {
     if (all.length === 0) return all;
     return more === false ? [BEGINNING, ...all] : [OLDER, ...all];
   }, [items, firstUnread, more === false, day]);
-  const [shown, setShown] = useState([0, -1]);
+  const lineAt = useMemo(() => rows.findIndex(({ kind }) => kind === "unread"), [rows]);
+  const [lineAbove, setLineAbove] = useState(false); // the line of the unread stands above what is seen
   const newest = items.at(-1);
   const entered = useRef(false);
   const seenTo = useRef(-1); // index of the last row that is seen
@@ -93,8 +94,10 @@ export const Messages = ({ chat, thread, doing, place }) => {
   const [search, setSearch] = useState(null); // of the first unread, on pages that are not loaded yet: "on", "over"
 
   const told = (until) => {
-    const read = rows.slice(0, until + 1).findLast(({ kind, item }) => kind === "message" && !item.mine && item.id !== undefined);
-    if (read) chat.shown(read.item.id);
+    for (let at = until; at >= 0; at -= 1) {
+      const { kind, item } = rows[at] ?? {};
+      if (kind === "message" && !item.mine && item.id !== undefined) return chat.shown(item.id);
+    }
   };
 
   /* At first: where the unread begin, else at the end. One's own words are always gone to. */
@@ -124,15 +127,14 @@ export const Messages = ({ chat, thread, doing, place }) => {
   }, [atBottom]);
 
   const seen = (first, until) => {
-    setShown([first, until]);
+    setLineAbove(lineAt >= 0 && lineAt < first);
     seenTo.current = until;
     if (entered.current) told(until); // before that it stands at the end, where nobody may be led
   };
   const toUnread = async () => {
     if (await chat.findUnread()) place.current.toKey("unread", { align: "start", focus: true });
   };
-  const lineAt = rows.findIndex(({ kind }) => kind === "unread");
-  const unreadAbove = unreadBefore || (firstUnread !== null && lineAt >= 0 && shown[1] >= 0 && lineAt < shown[0]);
+  const unreadAbove = unreadBefore || (lineAbove && lineAt >= 0);
 
   const render = (row) => {
     if (row.kind === "day") return html`<span>${dayName(t.locale, row.at, now)}</span>`;
@@ -161,5 +163,3 @@ export const Messages = ({ chat, thread, doing, place }) => {
     <${Ways} place=${place} unreadAbove=${unreadAbove} below=${below} onUnread=${toUnread} />
   </div>`;
 };
-
-export { createPlace };

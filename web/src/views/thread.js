@@ -8,8 +8,9 @@ import { texts } from "../text.js";
 import { Composer } from "./composer.js";
 import { Confirm } from "./confirm.js";
 import { Tile } from "./icons.js";
-import { createPlace, Messages } from "./messages.js";
+import { Messages } from "./messages.js";
 import { ThreadHead } from "./thread-head.js";
+import { createPlace } from "./windowed.js";
 
 export const NoThread = () => {
   const t = texts.value;
