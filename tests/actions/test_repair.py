@@ -349,6 +349,7 @@ async def test_a_reader_that_does_not_keep_up_holds_up_nobody_else(
             await repair.repair(app)
         assert isinstance(quick.transport, Listening)
         await quick.transport.until(2)
+        await peer.until(1)
         assert (told(slow), told(quick)) == ([1], [1, 2])
         peer.takes.set()
         await settled(app)

@@ -19,8 +19,11 @@ SEEN = """(box) => {
   return rows.filter(([at]) => at.bottom > top && at.top < bottom).sort(([one], [other]) => one.top - other.top)
     .map(([at, row]) => [Math.round(at.top), row.querySelector("[data-testid=message-text]").textContent]);
 }"""
-# Whether a row has gone from this place, or nothing is left to scroll.
-MOVED = """([top, text]) => document.querySelector("[data-testid=message-list]").scrollTop <= 0 ||
+# Whether a row has gone from this place, or nothing was left to scroll: at the top, where older ones may have come since,
+# which leave each row where it was.
+COUNT_OF_ALL = """(box) => box.querySelector("[aria-setsize]").ariaSetSize"""
+MOVED = """([top, text, count]) => document.querySelector("[data-testid=message-list]").scrollTop <= 0 ||
+  document.querySelector("[data-testid=message-list] [aria-setsize]").ariaSetSize !== count ||
   [...document.querySelectorAll("[data-testid=message]")].every((row) =>
     row.querySelector("[data-testid=message-text]").textContent !== text ||
     Math.round(row.getBoundingClientRect().top) !== top)"""
@@ -74,9 +77,10 @@ def seen(who: Person) -> list[tuple[int, int]]:
 
 def scrolls(who: Person, pixels: int) -> None:
     """Turn the wheel over the messages, and wait until they have moved, or until there is no way up."""
+    count = who.at("message-list").evaluate(COUNT_OF_ALL)
     top, number = seen(who)[0]
     who.page.mouse.wheel(0, pixels)
-    who.page.wait_for_function(MOVED, arg=[top, words(number)])
+    who.page.wait_for_function(MOVED, arg=[top, words(number), count])
 
 
 def draws_little(who: Person) -> None:
