@@ -19,14 +19,16 @@ SEEN = """(box) => {
   return rows.filter(([at]) => at.bottom > top && at.top < bottom).sort(([one], [other]) => one.top - other.top)
     .map(([at, row]) => [Math.round(at.top), row.querySelector("[data-testid=message-text]").textContent]);
 }"""
-# Whether a row has gone from this place, or nothing was left to scroll: at the top, where older ones may have come since,
-# which leave each row where it was.
 COUNT_OF_ALL = """(box) => box.querySelector("[aria-setsize]").ariaSetSize"""
-MOVED = """([top, text, count]) => document.querySelector("[data-testid=message-list]").scrollTop <= 0 ||
-  document.querySelector("[data-testid=message-list] [aria-setsize]").ariaSetSize !== count ||
-  [...document.querySelectorAll("[data-testid=message]")].every((row) =>
+# Whether a row has gone from this place, or older ones have come, which leave each row where it was, or there are none.
+MOVED = """([top, text, count]) => {
+  const box = document.querySelector("[data-testid=message-list]");
+  const gone = [...box.querySelectorAll("[data-testid=message]")].every((row) =>
     row.querySelector("[data-testid=message-text]").textContent !== text ||
-    Math.round(row.getBoundingClientRect().top) !== top)"""
+    Math.round(row.getBoundingClientRect().top) !== top);
+  const none = box.scrollTop <= 0 && box.querySelector(".beginning") !== null;
+  return gone || none || box.querySelector("[aria-setsize]").ariaSetSize !== count;
+}"""
 
 
 def fill(instance: Instance, tokens: dict[str, str], count: int, since: int = 0) -> None:
@@ -76,7 +78,7 @@ def seen(who: Person) -> list[tuple[int, int]]:
 
 
 def scrolls(who: Person, pixels: int) -> None:
-    """Turn the wheel over the messages, and wait until they have moved, or until there is no way up."""
+    """Turn the wheel over the messages, and wait until they have moved, or more have come, or there is no way up."""
     count = who.at("message-list").evaluate(COUNT_OF_ALL)
     top, number = seen(who)[0]
     who.page.mouse.wheel(0, pixels)
