@@ -8,11 +8,9 @@ themes. Whenever that is, all of it happens at one moment of an afternoon. The p
 """
 
 import argparse
-import struct
+import json
 import sys
 import tempfile
-import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -20,14 +18,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from playwright.sync_api import Browser, Page, expect
+import pyotp
+from playwright.sync_api import Browser, Page, Route, expect
 
+from bench.palette import with_palette
 from tests.browser import run_chromium
 from tests.flows.person import PASSWORD, PATIENCE_MS
+from tests.flows.release import LOOKS, upgrade
 from tests.instances import Instance
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "screens"
-COLOURS = 256
 WIDE = {"viewport": {"width": 1200, "height": 800}}
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 THEMES = ("light", "dark")
@@ -44,9 +44,11 @@ PARTS = (
     *("factors", "blocked", "events", "data"),
 )
 VIEWS = (
-    *("sign-in", "register", "unreachable", "list", "conversation", "menu", "reply", "emoji"),
-    *("actions", "timer", "delete", "offline", *PARTS),
+    *("sign-in", "register", "unreachable", "list", "search", "conversation", "menu", "reply", "emoji"),
+    *("actions", "timer", "delete", "offline", *PARTS, "codes-from-an-app", "recovery-codes", "proof"),
+    *("update", "signed-out", "second-step", "enrolment"),
 )
+Show = Callable[[str], None]
 # Who has an account, and as whom they are known.
 PEOPLE = {
     "ana": "Ana Luísa",
@@ -86,97 +88,6 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-# --- PNG with a palette: a page of few colours is a third as large so, and no library is needed for it
-
-
-def pixels_of(png: bytes) -> tuple[int, int, list[bytes]]:
-    """Width, height and the rows (RGB) of what a browser takes: 8 bits, RGB or RGBA, not interlaced."""
-    width, height, _depth, kind = struct.unpack_from(">IIBB", png, 16)
-    size = {2: 3, 6: 4}[kind]
-    data, at = bytearray(), 8
-    while at < len(png):
-        (length,) = struct.unpack_from(">I", png, at)
-        if png[at + 4 : at + 8] == b"IDAT":
-            data += png[at + 8 : at + 8 + length]
-        at += length + 12
-    flat = zlib.decompress(bytes(data))
-    stride = width * size
-    rows, above = [], bytearray(stride)
-    for row in range(height):
-        start = row * (stride + 1)
-        above = _unfiltered(flat[start], bytearray(flat[start + 1 : start + 1 + stride]), above, size)
-        rows.append(bytes(above) if size == 3 else _without_alpha(above))
-    return width, height, rows
-
-
-def _without_alpha(row: bytearray) -> bytes:
-    kept = bytearray(len(row) // 4 * 3)
-    for part in range(3):
-        kept[part::3] = row[part::4]
-    return bytes(kept)
-
-
-def _unfiltered(kind: int, row: bytearray, above: bytearray, size: int) -> bytearray:
-    """PNG, 9.2: each byte is told as its distance from what is left of it and above."""
-    for at in range(len(row) if kind else 0):
-        left = row[at - size] if at >= size else 0
-        corner = above[at - size] if at >= size else 0
-        guess = (0, left, above[at], (left + above[at]) // 2, _paeth(left, above[at], corner))[kind]
-        row[at] = (row[at] + guess) & 255
-    return row
-
-
-def _paeth(left: int, above: int, corner: int) -> int:
-    whole = left + above - corner
-    return min((left, above, corner), key=lambda one: abs(whole - one))
-
-
-def with_palette(png: bytes) -> bytes:
-    """The same picture in at most 256 colours: the most frequent ones, and for each other the nearest of them."""
-    width, height, rows = pixels_of(png)
-    counted = Counter(row[at : at + 3] for row in rows for at in range(0, len(row), 3))
-    kept = spread([colour for colour, _ in counted.most_common()], COLOURS)
-    number = {colour: _nearest(colour, kept) for colour in counted}
-    lines = b"".join(b"\0" + bytes(number[row[at : at + 3]] for at in range(0, len(row), 3)) for row in rows)
-    parts = (
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
-        (b"PLTE", b"".join(kept)),
-        (b"IDAT", zlib.compress(lines, 9)),
-        (b"IEND", b""),
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, body) for name, body in parts)
-
-
-def spread(colours: Sequence[bytes], most: int) -> list[bytes]:
-    """So many of these, the most frequent first: a quarter as they are, and of others that are near only one."""
-    apart = 0
-    kept = list(colours)
-    while len(kept) > most:
-        apart += 3
-        kept = list(colours[: most // 4])
-        for colour in colours[most // 4 :]:
-            if len(kept) > most:
-                break
-            if all(_distance(colour, one) > apart for one in kept):
-                kept.append(colour)
-    return kept
-
-
-def _distance(one: bytes, other: bytes) -> int:
-    return abs(one[0] - other[0]) + abs(one[1] - other[1]) + abs(one[2] - other[2])
-
-
-def _nearest(colour: bytes, kept: Sequence[bytes]) -> int:
-    return min(range(len(kept)), key=lambda at: _distance(colour, kept[at]))
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-
-# --- the scene
-
-
 def play(server: Instance) -> None:
     """Everybody's accounts, names and messages."""
     tokens: dict[str, str] = {}
@@ -213,11 +124,16 @@ def settled(page: Page) -> None:
 
 def sign_in(page: Page) -> None:
     """As Ana, until all is there."""
-    page.get_by_test_id("username").fill("ana")
-    page.get_by_test_id("password").fill(PASSWORD)
-    page.get_by_test_id("submit").click()
+    fill_in(page, "ana")
     expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("conversation")).to_have_count(len(PEOPLE) - 1, timeout=PATIENCE_MS)
+
+
+def fill_in(page: Page, name: str) -> None:
+    """The form that is shown."""
+    page.get_by_test_id("username").fill(name)
+    page.get_by_test_id("password").fill(PASSWORD)
+    page.get_by_test_id("submit").click()
 
 
 def show_part(page: Page, part: str, *, on_phone: bool) -> None:
@@ -230,8 +146,39 @@ def show_part(page: Page, part: str, *, on_phone: bool) -> None:
     expect(page.locator(".settings-part [role=status]:not(:empty)")).to_have_count(0, timeout=PATIENCE_MS)
 
 
-def story(page: Page, show: Callable[[str], None], *, on_phone: bool) -> None:
+def story(page: Page, show: Show, server: Instance, *, on_phone: bool) -> None:
     """Every view in turn, as somebody comes to it."""
+    at_the_door(page, show)
+    sign_in(page)
+    show("list")
+    page.get_by_test_id("new-conversation").fill("theo")
+    expect(page.get_by_test_id("name-check")).to_have_attribute("data-state", "exists", timeout=PATIENCE_MS)
+    show("search")
+    page.keyboard.press("Escape")
+    page.get_by_test_id("conversation").filter(has_text="rui").click()
+    expect(page.get_by_test_id("message-text").last).to_be_visible(timeout=PATIENCE_MS)
+    show("conversation")
+    in_conversation(page, show)
+    if on_phone:
+        page.get_by_test_id("back").click()
+    for part in PARTS:
+        show_part(page, part, on_phone=on_phone)
+        show(part)
+    factors(page, show, on_phone=on_phone)
+    upgrade(server)
+    page.evaluate(LOOKS)
+    expect(page.get_by_test_id("update")).to_be_visible(timeout=PATIENCE_MS)
+    show("update")
+    page.get_by_test_id("sign-out").click()
+    expect(page.get_by_test_id("sign-view")).to_be_visible()
+    show("signed-out")
+    fill_in(page, "ana")
+    expect(page.get_by_test_id("code")).to_be_visible()
+    show("second-step")
+
+
+def at_the_door(page: Page, show: Show) -> None:
+    """Before anybody is signed in."""
     expect(page.get_by_test_id("sign-view")).to_be_visible(timeout=PATIENCE_MS)
     show("sign-in")
     page.get_by_test_id("tab-register").click()
@@ -244,11 +191,10 @@ def story(page: Page, show: Callable[[str], None], *, on_phone: bool) -> None:
     show("unreachable")
     page.unroute("**/api/**")
     page.get_by_test_id("unreachable").get_by_role("button").click()
-    sign_in(page)
-    show("list")
-    page.get_by_test_id("conversation").filter(has_text="rui").click()
-    expect(page.get_by_test_id("message-text").last).to_be_visible(timeout=PATIENCE_MS)
-    show("conversation")
+
+
+def in_conversation(page: Page, show: Show) -> None:
+    """What can be done with a message and with all of them, with a network and without."""
     letter = page.get_by_test_id("message").filter(has_text="There is a drawing")
     letter.first.get_by_test_id("message-menu").click()
     show("menu")
@@ -271,17 +217,55 @@ def story(page: Page, show: Callable[[str], None], *, on_phone: bool) -> None:
     page.get_by_test_id("confirm-no").click()
     page.context.set_offline(True)
     expect(page.get_by_test_id("banner")).to_have_attribute("data-state", "offline", timeout=PATIENCE_MS)
+    page.get_by_test_id("composer").fill("I am on the train, this goes out later.")
+    page.get_by_test_id("send").click()
+    expect(page.get_by_test_id("message").last).to_have_attribute("data-state", "sending")
     show("offline")
     page.context.set_offline(False)
     expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
-    if on_phone:
-        page.get_by_test_id("back").click()
-    for part in PARTS:
-        show_part(page, part, on_phone=on_phone)
-        show(part)
+
+
+def factors(page: Page, show: Show, *, on_phone: bool) -> None:
+    """A second step is set up; then somebody is asked who they are."""
+    show_part(page, "factors", on_phone=on_phone)
+    page.get_by_test_id("totp-add").click()
+    secret = page.get_by_test_id("totp-secret").get_attribute("data-secret")
+    assert secret
+    show("codes-from-an-app")
+    page.get_by_test_id("totp-code").fill(pyotp.TOTP(secret).now())
+    page.get_by_test_id("totp-confirm").click()
+    expect(page.get_by_test_id("recovery-code").first).to_be_visible()
+    show("recovery-codes")
+    page.get_by_test_id("codes-kept").click()
+    show_part(page, "devices", on_phone=on_phone)
+    page.route("**/api/auth/logout/everywhere/", ask_again)
+    page.get_by_test_id("end-all").click()
+    expect(page.get_by_test_id("proof-password")).to_be_visible()
+    show("proof")
+    page.get_by_test_id("proof-cancel").click()
     page.get_by_test_id("settings-close").click()
-    page.get_by_test_id("sign-out").click()  # so that the next one finds as many devices
-    expect(page.get_by_test_id("sign-view")).to_be_visible()
+
+
+def enrolment(page: Page, show: Show) -> None:
+    """Where a second step is required."""
+    page.get_by_test_id("tab-register").click()
+    fill_in(page, "ana")
+    expect(page.get_by_test_id("enrol-view")).to_be_visible()
+    expect(page.get_by_test_id("passkey-add")).to_be_visible()
+    show("enrolment")
+
+
+def ask_again(route: Route) -> None:
+    """The sign-in was long ago."""
+    said = {"title": "Forbidden", "status": 403, "detail": "Prove again who you are.", "code": "step_up_required"}
+    route.fulfill(status=403, content_type="application/problem+json", body=json.dumps(said))
+
+
+@contextmanager
+def running(**settings: str) -> Iterator[Instance]:
+    """A server with nothing in it."""
+    with tempfile.TemporaryDirectory() as home, Instance(Path(home), settings=settings) as server:
+        yield server
 
 
 @contextmanager
@@ -299,20 +283,27 @@ def opened(browser: Browser, server: Instance, theme: str, **options: object) ->
         context.close()
 
 
-def pictures(browser: Browser, server: Instance, only: str) -> Iterator[tuple[str, bytes]]:
+def pictures(browser: Browser, only: str) -> Iterator[tuple[str, bytes]]:
     """Name and PNG of each."""
     for size, options in (("wide", WIDE), ("phone", PHONE)):
         for theme in THEMES:
-            if only and not any(only in f"{one}-{size}-{theme}" for one in VIEWS):
+            end = f"{size}-{theme}"
+            if only and not any(only in f"{one}-{end}" for one in VIEWS):
                 continue
             taken: list[tuple[str, bytes]] = []
-            with opened(browser, server, theme, **options) as page:
-                story(page, partial(take, page, taken, f"{size}-{theme}"), on_phone=size == "phone")
+            with running() as server:
+                play(server)
+                with opened(browser, server, theme, **options) as page:
+                    story(page, partial(take, page, taken, end), server, on_phone=size == "phone")
+            required = running(RECADO_AUTH_SECOND_FACTOR="required")
+            with required as server, opened(browser, server, theme, **options) as page:
+                enrolment(page, partial(take, page, taken, end))
             yield from ((name, png) for name, png in taken if only in name)
 
 
 def take(page: Page, taken: list[tuple[str, bytes]], end: str, view: str) -> None:
     """One more picture."""
+    assert view in VIEWS, view
     settled(page)
     taken.append((f"{view}-{end}", page.screenshot(caret="hide")))
 
@@ -321,13 +312,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pictures."""
     chosen = parser().parse_args(arguments)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, Instance(Path(home)) as server:
-        play(server)
-        for browser in run_chromium():
-            for name, png in pictures(browser, server, chosen.only):
-                path = chosen.out / f"{name}.png"
-                path.write_bytes(with_palette(png))
-                print(f"{path.stat().st_size:7,}  {path.name}")
+    for browser in run_chromium():
+        for name, png in pictures(browser, chosen.only):
+            path = chosen.out / f"{name}.png"
+            path.write_bytes(with_palette(png))
+            print(f"{path.stat().st_size:7,}  {path.name}")
     return 0
 
 

@@ -10,7 +10,8 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from tests.flows.person import PATIENCE_MS, Person, person
+from tests.flows.person import PATIENCE_MS, Person, comes_to, person
+from tests.flows.release import LOOKS, upgrade
 from tests.flows.scene import LONGEST, WIDEST, Line, Scene, of_every_state, settle
 from tests.instances import Instance
 
@@ -297,6 +298,20 @@ def test_trouble(chromium: Browser, instance: Instance, axe: str, language: str)
         who.context.set_offline(True)
         expect(who.at("banner")).to_have_attribute("data-state", "offline")
         judge.sees("without a network")
+
+
+def test_a_newer_version(chromium: Browser, instance: Instance, axe: str, language: str) -> None:
+    Scene(instance)
+    with judged(chromium, instance, axe, language) as judge:
+        who = judge.who
+        who.sign_in("alice")
+        who.choose("bob")
+        comes_to(who.page, "() => navigator.serviceWorker.controller !== null")
+        upgrade(instance)
+        who.page.evaluate(LOOKS)
+        who.is_at("update")
+        who.is_live()
+        judge.sees("a newer version")
 
 
 def test_the_settings(chromium: Browser, instance: Instance, axe: str, language: str) -> None:

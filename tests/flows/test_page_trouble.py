@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Error, Page, Route, expect
+from playwright.sync_api import Browser, Error, Page, Route, expect
 
-from tests.flows.person import PASSWORD, PATIENCE_MS, Arrive, Person, comes_to
+from tests.flows.person import PASSWORD, PATIENCE_MS, Arrive, Person, comes_to, person
 from tests.flows.relay import Relay
 from tests.instances import Instance
 
@@ -115,6 +115,37 @@ def test_what_is_written_without_a_network_goes_out_once_and_in_order_when_it_is
     bob.reads("before", "to bob 0", "to bob 1", "to bob 2")
     assert stored(instance, "carol", "alice") == ["hello", "to carol 0", "to carol 1", "to carol 2"]
     assert stored(instance, "bob", "alice") == ["before", "to bob 0", "to bob 1", "to bob 2"]
+
+
+def test_without_a_network_the_page_opens_as_it_was_left_and_goes_on(arrive: Arrive, instance: Instance) -> None:
+    write(instance, "carol", "alice", "hello")
+    write(instance, "bob", "alice", "before")
+    alice = enter(arrive, "alice")
+    expect(alice.at("conversation")).to_have_count(2)
+    alice.choose("bob")
+    alice.reads("before")
+    comes_to(alice.page, "() => navigator.serviceWorker.controller !== null")
+    alice.at("composer").fill("begun")
+    alice.keeps("page/drafts", [{"peer": "bob", "text": "begun"}])
+    alice.context.set_offline(True)
+    alice.sees("connection", state="offline")
+    alice.page.reload()
+    alice.sees("connection", state="offline")
+    expect(alice.at("conversation")).to_have_count(2)
+    # Whom one has written with is found by name as well; of whom there is none here, nothing is said that is not known.
+    alice.open("bob")
+    alice.reads("before")
+    expect(alice.at("composer")).to_have_value("begun")
+    alice.write("from the cellar")
+    waits(alice, "from the cellar")
+    alice.at("new-conversation").fill("stranger")
+    alice.at("new-conversation").press("Enter")
+    alice.sees("name-check", state="failed")
+    expect(alice.at("peer")).to_have_text("bob")
+    alice.context.set_offline(False)
+    alice.is_live()
+    alice.reads("before", "from the cellar")
+    assert stored(instance, "bob", "alice") == ["before", "from the cellar"]
 
 
 def test_a_reload_without_a_server_loses_nothing_and_try_now_brings_it_back(arrive: Arrive, instance: Instance) -> None:
@@ -220,6 +251,61 @@ def test_an_instance_that_is_killed_while_messages_are_under_way_gets_each_of_th
         one.is_live()
         one.reads(*everything)
     assert stored(instance, "bob", "alice") == everything
+
+
+def test_behind_a_balancer_another_instance_takes_over(
+    arrive: Arrive, chromium: Browser, tmp_path: Path, postgres_url: str, redis_url: str
+) -> None:
+    with (
+        Instance(tmp_path, database_url=postgres_url, redis_url=redis_url) as first,
+        Instance(tmp_path, database_url=postgres_url, redis_url=redis_url) as second,
+        Relay(first) as balancer,
+        person(chromium, balancer) as alice,
+        person(chromium, second) as bob,
+    ):
+        for name, one in (("alice", alice), ("bob", bob)):
+            second.register(name)
+            one.sign_in(name)
+        alice.open("bob")
+        bob.open("alice")
+        theirs = [f"a{turn}" for turn in range(12)]
+        for turn, text in enumerate(theirs):
+            alice.write(text)
+            if turn == 5:
+                first.kill()
+                balancer.instance = second
+        bob.reads(*theirs)
+        alice.is_live()
+        bob.write("across")
+        alice.reads(*theirs, "across")
+        assert stored(second, "bob", "alice") == [*theirs, "across"]
+        for one in (alice, bob):
+            one.complains_of_nothing()
+
+
+def test_answers_that_come_late_land_where_they_belong(arrive: Arrive, instance: Instance) -> None:
+    write(instance, "carol", "alice", "of carol")
+    write(instance, "bob", "alice", "of bob")
+    alice = enter(arrive, "alice")
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    alice.page.route("**/api/auth/messages/?*with=bob*", hold)
+    alice.choose("bob")
+    alice.write("written before the past is there")
+    expect(alice.at("message").last).to_have_attribute("data-state", "sent", timeout=PATIENCE_MS)
+    alice.choose("carol")
+    alice.reads("of carol")
+    assert waiting
+    for route in waiting:
+        route.continue_()
+    alice.page.unroute("**/api/auth/messages/?*with=bob*")
+    alice.choose("bob")
+    alice.reads("of bob", "written before the past is there")
+    alice.choose("carol")
+    alice.reads("of carol")
 
 
 def test_a_session_that_is_ended_elsewhere_takes_everything_with_it_and_tells_what_was_not_sent(

@@ -10,6 +10,7 @@ from actions import expiry, repair
 from tests.properties.device import Device
 from tests.properties.instance import Instance
 from tests.properties.reading import judge_reading
+from tests.properties.timing import judge_timers
 from tests.properties.truth import judge
 from tests.properties.view import View
 from tests.properties.world import World
@@ -36,6 +37,7 @@ def calm(world: World) -> None:
     holders = {device.person for device in world.devices.values() if device.used and not device.polls}
     judge(world.record, fresh, world.clock.now)
     judge_reading(world.record, fresh, holders)
+    judge_timers(world.record, fresh, world.devices.values())
     world.air.weather = weather
 
 

@@ -1,16 +1,16 @@
 """A device as docs/protocol.md describes it: what it shows, and how far it has the log. No sockets, no clock.
 
 Its cursor is the highest contiguous position; what comes early is set aside. A patient device applies events in the
-order of their positions. An eager one shows what comes early at once: of two events about one message, that with the
-higher position holds, whichever came first. After a reset, and at its very first hello, a device takes the head that
-it was told, loads everything, and goes on behind that head.
+order of their positions. An eager one shows what comes early at once: of two events about one message, or about one
+timer, that with the higher position holds, whichever came first. After a reset, and at its very first hello, a device
+takes the head that it was told, loads everything, and goes on behind that head.
 """
 
 import json
 
 from tests.properties.view import SEEN, Frame, View
 
-POSITIONAL = ("message", "edited", "deleted", "expired", "receipt")
+POSITIONAL = ("message", "edited", "deleted", "expired", "receipt", "timer")
 
 
 class Device:
@@ -33,11 +33,13 @@ class Device:
         self._base = 0  # what this connection began behind
         self._given: set[int] = set()  # on this connection
         self._welcomed = False
-        self._tops: dict[int, int] = {}  # by message, the highest position of what was shown of it
+        self._tops: dict[int | str, int] = {}  # by message, or peer, the highest position of what was shown of it
         # What is told may never go back, nor come again.
         self._first: dict[int, int] = {}  # by message, where it was told first
         self._newest: dict[str, int] = {}  # by peer, the newest message told
         self._marks: dict[tuple[str, str, str], int] = {}
+        self._timers: dict[str, int | None] = {}  # by peer, what was told last
+        self.timed: set[tuple[str, str, int | None]] = set()  # by whom, with whom, what: all that was told
 
     def hello(self) -> Frame:
         """A new connection begins."""
@@ -87,6 +89,7 @@ class Device:
         self.view, self.cursor, self.must_load = view, head, False
         self.view.last = None  # from here on it follows from the messages
         self._tops.clear()
+        self._timers = dict(view.timers)
         for position in [position for position in self.early if position <= head]:
             del self.early[position]
         if self.eager:
@@ -142,19 +145,21 @@ class Device:
         if frame["type"] == "receipt":
             self.view.mark(frame["kind"], frame["by"], frame["peer"], frame["up_to"])
             return
-        message_id = frame["message"]["id"] if "message" in frame else frame["id"]
-        if self._knows_better(message_id, frame["position"]):
+        about = _about(frame)
+        if self._knows_better(about, frame["position"]):
             return
-        self._tops[message_id] = frame["position"]
+        self._tops[about] = frame["position"]
+        if isinstance(about, str):
+            self.view.time(about, frame.get("ttl_seconds"))
         # In the answer to a repeat, what is gone has no text.
-        if "message" in frame and frame["message"]["content"]:
+        elif "message" in frame and frame["message"]["content"]:
             self.view.put(frame["message"])
         else:
-            self.view.drop(message_id)
+            self.view.drop(about)
 
-    def _knows_better(self, message_id: int, position: int) -> bool:
-        """Whether something of this message was shown that came later."""
-        return position < self._tops.get(message_id, 0)
+    def _knows_better(self, about: int | str, position: int) -> bool:
+        """Whether something of this message, or of this timer, was shown that came later."""
+        return position < self._tops.get(about, 0)
 
     def _check(self, frame: Frame) -> None:
         """What must be true of each event, in the order of positions."""
@@ -162,10 +167,17 @@ class Device:
             mark = (frame["kind"], frame["by"], frame["peer"])
             assert frame["up_to"] > self._marks.get(mark, 0), f"{self.name}: {frame} goes back"
             self._marks[mark] = frame["up_to"]
+        if frame["type"] == "timer":
+            self._check_timer(frame["by"], frame["peer"], frame.get("ttl_seconds"))
         if "message" in frame and frame["message"]["content"]:
             self._check_message(frame)
         else:
             assert frame["type"] not in ("message", "edited"), f"{self.name}: {frame} without a text"
+
+    def _check_timer(self, by: str, peer: str, seconds: int | None) -> None:
+        assert seconds != self._timers.get(peer), f"{self.name}: the timer with {peer} was {seconds} already"
+        self._timers[peer] = seconds
+        self.timed.add((by, peer, seconds))
 
     def _check_message(self, frame: Frame) -> None:
         message = frame["message"]
@@ -179,3 +191,10 @@ class Device:
         peer = self.view.peer_of(message)
         assert message["id"] > self._newest.get(peer, 0), f"{self.name}: {frame} after {self._newest[peer]}"
         self._newest[peer] = message["id"]
+
+
+def _about(frame: Frame) -> int | str:
+    """What an event is of: a message's id, or with whom a timer is."""
+    if frame["type"] == "timer":
+        return str(frame["peer"])
+    return int(frame["message"]["id"] if "message" in frame else frame["id"])

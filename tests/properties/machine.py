@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from actions import blocks, changes, expiry, messages, presence, profile, receipts, repair
+from actions import blocks, changes, expiry, messages, presence, profile, receipts, repair, timers
 from actions.messages import Outgoing
 from models import timelines
 from tests.properties.air import FATES
@@ -188,6 +188,13 @@ class Storm(RuleBasedStateMachine):
         deed = self.world.call(device, instance, kind, work, whom)
         while deed.ended is None:
             self.world.turn(len(self.world.desk.steps) - 1)
+
+    @rule(device=devices, peer=people, seconds=st.sampled_from((None, 60, 3600)), instance=instances, then=thens)
+    def set_timer(self, device: str, peer: str, seconds: int | None, instance: str, then: str | int) -> None:
+        """Or take it off; before the first message, too."""
+        app, caller = self.world.instances[instance].app, self.world.callers[device]
+        self.world.call(device, instance, "timer", timers.put(app, caller, peer, seconds), (peer, seconds))
+        self.go(then)
 
     @rule(device=sockets, receipts_on=st.booleans(), instance=instances, then=thens)
     def switch_receipts(self, device: str, receipts_on: bool, instance: str, then: str | int) -> None:

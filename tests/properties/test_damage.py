@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import Phase
 
 from actions import events, listen, presentation, repair
-from actions.app import App
-from models import batch, receipts, timelines
+from actions import timers as asked
+from actions.app import App, Caller
+from models import batch, receipts, timelines, timers
 from realtime.connection import Connection
 from realtime.events import Edited
 from realtime.positions import Given
@@ -43,6 +45,14 @@ async def skip_one(app: App, user_id: int, *, position: int, limit: int) -> Any:
     return (await take(app, user_id, position=position, limit=limit))[1:]
 
 
+def append_for_one(engine: Any, heads: Any, kind: Any, talk: int, by: int, what: int, at: int, told: set[int]) -> Any:
+    return timelines.append(engine, heads, kind, talk, by, what, at, told & {by})
+
+
+async def knows_no_timer(app: App, caller: Caller, peer: str) -> tuple[str, None]:
+    return peer, None
+
+
 async def quotes_nothing(app: App, stored: Any) -> None: ...
 
 
@@ -55,6 +65,7 @@ async def join_later(bus: AirBus, user_id: int) -> bool:
 # Some need a rare turn of things.
 MOST = 5000
 
+FOR_ONE = SimpleNamespace(take_heads_and_blocking=timelines.take_heads_and_blocking, append=append_for_one)
 DAMAGES: dict[str, tuple[Any, str, Any]] = {
     "live events below the highest seen are dropped": (Given, "add", add_what_is_highest),
     "the log is read before the bus is joined": (AirBus, "join", join_later),
@@ -71,6 +82,10 @@ DAMAGES: dict[str, tuple[Any, str, Any]] = {
         "RAISE_FLOOR",
         timelines.RAISE_FLOOR.replace("floor = %s", "floor = %s + 1"),
     ),
+    "a timer is told to nobody but who sets it": (timers, "timelines", FOR_ONE),
+    "a timer that is set already is told again": (timers, "SET", timers.SET.replace("<> %s", "> %s - 9999")),
+    "who is blocked sets the timer for both": (timers, "blocks", SimpleNamespace(among=lambda *_: set())),
+    "a timer is not shown to who asks for it by name": (asked, "own", knows_no_timer),
     "a client takes what comes last for the newest": (Device, "_knows_better", lambda *_: False),
 }
 

@@ -104,12 +104,16 @@ def _texts(letter: Letter, edits: Sequence[tuple[Deed, set[bool]]]) -> set[str]:
 
 
 def _withheld(record: Record, letter: Letter, tries: Sequence[Deed]) -> set[bool]:
-    """Whether the recipient blocked the sender when the first of these came true; both when it may be either."""
+    return withheld(record, letter.recipient, letter.sender, tries)
+
+
+def withheld(record: Record, person: str, by: str, tries: Sequence[Deed]) -> set[bool]:
+    """Whether `person` blocked whom these are `by` when the first of them came true; both when it may be either."""
     began = min(deed.began for deed in tries)
     ends = [deed.ended for deed in tries if deed.happened] or [deed.ended for deed in tries]
     until = min(FOREVER if end is None else end for end in ends)
     answers = {False}
-    for deed in _blocks(record, letter):
+    for deed in _blocks(record, person, by):
         assert deed.ended is not None
         if deed.ended <= began:
             answers = set()
@@ -118,7 +122,7 @@ def _withheld(record: Record, letter: Letter, tries: Sequence[Deed]) -> set[bool
     return answers
 
 
-def _blocks(record: Record, letter: Letter) -> Iterator[Deed]:
+def _blocks(record: Record, person: str, whom: str) -> Iterator[Deed]:
     for deed in record.deeds:
-        if deed.kind in ("block", "unblock") and (deed.by, deed.value) == (letter.recipient, letter.sender):
+        if deed.kind in ("block", "unblock") and (deed.by, deed.value) == (person, whom):
             yield deed

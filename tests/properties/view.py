@@ -1,4 +1,4 @@
-"""What a person is shown: messages, how far others have them, what is unread, and which conversation comes first."""
+"""What a person is shown: messages, how far others have them, what is unread, timers, which conversation is first."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,7 @@ class View:
     me: str
     messages: dict[int, Frame] = field(default_factory=dict)
     marks: dict[tuple[str, str, str], int] = field(default_factory=dict)  # kind, by whom, with whom
+    timers: dict[str, int] = field(default_factory=dict)  # by peer, in seconds
     last: list[int] | None = None  # the last message of each conversation, as the server lists them
 
     def put(self, message: Frame) -> None:
@@ -28,6 +29,13 @@ class View:
         """A receipt: it never goes back."""
         mark = (kind, by, peer)
         self.marks[mark] = max(up_to, self.marks.get(mark, 0))
+
+    def time(self, peer: str, seconds: int | None) -> None:
+        """How long what is written in the conversation with `peer` is to last."""
+        if seconds is None:
+            self.timers.pop(peer, None)
+        else:
+            self.timers[peer] = seconds
 
     def peer_of(self, message: Frame) -> str:
         return str(message["recipient"] if message["sender"] == self.me else message["sender"])
@@ -52,6 +60,7 @@ class View:
             "messages": [self._with_marks(message) for _, message in sorted(self.messages.items())],
             "last": sorted(newest.values(), reverse=True) if self.last is None else self.last,
             "unread": {peer: count for peer in sorted(newest) if (count := len(self.unread_of(peer)))},
+            "timers": self.timers,
         }
 
     def is_seen(self, message: Frame, kind: str) -> bool:

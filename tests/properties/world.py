@@ -22,7 +22,7 @@ from tests.properties.deeds import Deed, Record
 from tests.properties.device import Device
 from tests.properties.door import Door
 from tests.properties.instance import Errors, Instance, Poll, doorway_of
-from tests.properties.loading import PAGE, load
+from tests.properties.loading import PAGE, load, timers_of
 from tests.properties.store import SteppedDatabase, empty, heads, keeps
 from tests.properties.turns import Desk, Step, TurnedLoop
 from tests.properties.view import Frame, View
@@ -44,6 +44,7 @@ class World:
         self.latest = self.clock.now
         self.record = Record()
         self.devices = {name: Device(name) for name in callers}
+        self.people = sorted({device.person for device in self.devices.values()})
         self.instances: dict[str, Instance] = {}
         self.errors = Errors()
         self._dbs, self._keys, self.callers = dbs, keys, callers
@@ -303,7 +304,7 @@ class World:
         self.loop.settle()
 
     async def _load(self, device: Device, instance: Instance, door: Door | None) -> None:
-        head, view = await load(instance.app, self.callers[device.name])
+        head, view = await load(instance.app, self.callers[device.name], self.people)
         # What came behind the head is heard on the same connection: if that has ended, it was in vain.
         if device.cursor is None and instance.doors.get(device.name) is door:
             device.loaded(head, view)
@@ -317,11 +318,17 @@ class World:
 
     def fresh(self, device: str, name: str) -> View:
         """What the device's person would be shown if it loaded everything now."""
-        task = self.loop.start(name, load(self.instances[name].app, self.callers[device]))
+        task = self.loop.start(name, self._fresh(self.instances[name].app, self.callers[device]))
         self.loop.settle()
         while not task.done():
             self.turn()
-        return task.result()[1]
+        return task.result()
+
+    async def _fresh(self, app: App, caller: Caller) -> View:
+        _, view = await load(app, caller, self.people)
+        by_name = await timers_of(app, caller, self.people)
+        assert by_name == view.timers, f"{caller.username}: timers by name {by_name}, in the list {view.timers}"
+        return view
 
     def _any_db(self) -> SteppedDatabase:
         return next(iter(self._dbs.values()))

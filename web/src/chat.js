@@ -34,7 +34,7 @@ export const createChat = ({ client, store, tabs = null, keeps = true, watching,
   const kept = createKept({ store, clock });
   const typing = createTyping({ clock });
   const directory = createDirectory({ client, drafts, clock, onRows: (rows) => kept.keepRows(rows) });
-  const quotes = createQuotes({ client });
+  const quotes = createQuotes({ client, clock });
   const cares = [];
   let dirty = new Set();
   let news = [];
@@ -227,6 +227,8 @@ export const createChat = ({ client, store, tabs = null, keeps = true, watching,
     },
     open,
     close,
+    /** Whether there is a conversation with this person. */
+    knows: (peer) => directory.row(keyOf(peer)) !== undefined,
     /** Writes to whoever a conversation is with. The promise is kept when it would survive a reload. */
     send: (peer, content, options) => client.send(peer, content, options),
     retry: (clientId) => client.retry(clientId),
@@ -290,6 +292,7 @@ export const createChat = ({ client, store, tabs = null, keeps = true, watching,
       tabs?.removeEventListener("message", hearTab);
       kept.stop();
       typing.stop();
+      quotes.stop();
       opened.peek()?.close();
       directory.stop();
     },

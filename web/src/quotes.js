@@ -4,9 +4,12 @@ import { messageOf } from "../recado/book.js";
 import { keyOf } from "../recado/names.js";
 
 const MOST = 500;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const GONE = { status: "gone", message: null };
 
-export const createQuotes = ({ client }) => {
-  const known = new Map(); // id -> signal of {status: loading ready gone failed, message}
+export const createQuotes = ({ client, clock = globalThis }) => {
+  const known = new Map(); // id -> {key, quote: signal of {status: loading ready gone failed, message}}
+  let next = null;
 
   const isWith = ({ sender, recipient }, key) => {
     const names = [keyOf(sender), keyOf(recipient)];
@@ -16,16 +19,32 @@ export const createQuotes = ({ client }) => {
   const asked = async (id, key) => {
     try {
       const message = messageOf((await client.call("GET", `/api/messages/${id}/`)).said);
-      return message && isWith(message, key) ? { status: "ready", message } : { status: "gone", message: null };
+      return message && isWith(message, key) ? { status: "ready", message } : GONE;
     } catch (problem) {
       return { status: problem.status === 404 ? "gone" : "failed", message: null };
     }
   };
 
+  /* What ends by itself is shown no longer than that, also when there is no server to say so. */
+  const watchExpiry = () => {
+    clock.clearTimeout(next);
+    const now = client.serverNow();
+    if (now === null) return;
+    const ends = [...known.values()].map(({ quote }) => ({ quote, at: Date.parse(quote.peek().message?.expires_at) }));
+    for (const { quote, at } of ends) if (at <= now) quote.value = GONE;
+    const soonest = Math.min(...ends.map(({ at }) => (at > now ? at : Infinity)));
+    if (soonest < Infinity) next = clock.setTimeout(watchExpiry, Math.min(soonest - now, LONGEST_TIMER_MS));
+  };
+
+  const put = (quote, value) => {
+    quote.value = value;
+    if (value.message?.expires_at) watchExpiry();
+  };
+
   const load = async (id, key, quote) => {
     const found = await asked(id, key);
     // An event may have told better meanwhile.
-    if (quote.peek().status === "loading") quote.value = found;
+    if (quote.peek().status === "loading") put(quote, found);
   };
 
   return {
@@ -34,19 +53,21 @@ export const createQuotes = ({ client }) => {
       const at = known.get(id);
       if (at?.key === key) return at.quote;
       const found = items.find((message) => message.id === id);
-      const quote = signal(found ? { status: "ready", message: found } : { status: "loading", message: null });
+      const quote = signal({ status: "loading", message: null });
       known.set(id, { key, quote });
       if (known.size > MOST) known.delete(known.keys().next().value);
-      if (!found) void load(id, key, quote);
+      if (found) put(quote, { status: "ready", message: found });
+      else void load(id, key, quote);
       return quote;
     },
     /** A message has another text, or (null) has ended. */
     changed(id, message) {
       const quote = known.get(id)?.quote;
-      if (quote) quote.value = message ? { status: "ready", message } : { status: "gone", message: null };
+      if (quote) put(quote, message ? { status: "ready", message } : GONE);
     },
     /** Asks again for what could not be had: not by itself, or it would be asked at each drawing. */
     retry() {
+      watchExpiry();
       for (const [id, { key, quote }] of known) {
         if (quote.peek().status !== "failed") continue;
         quote.value = { status: "loading", message: null };
@@ -54,5 +75,6 @@ export const createQuotes = ({ client }) => {
       }
     },
     reset: () => known.clear(),
+    stop: () => clock.clearTimeout(next),
   };
 };

@@ -3,16 +3,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Problem } from "../recado.js";
 import { createQuotes } from "../src/quotes.js";
-import { settle } from "./clock.js";
+import { createClock, settle } from "./clock.js";
 import { messageFor } from "./server.js";
 
 const scene = () => {
   const asked = [];
+  const clock = createClock();
   const client = {
     me: "alice",
+    serverNow: () => clock.now(),
     call: (method, path) => new Promise((resolve, reject) => asked.push({ called: `${method} ${path}`, give: (said) => resolve({ said }), fail: reject })),
   };
-  return { asked, quotes: createQuotes({ client }) };
+  return { asked, clock, quotes: createQuotes({ client, clock }) };
 };
 const message = messageFor(7, "bob", "alice", "the question");
 const notFound = new Problem("problem", { status: 404, code: "not_found" });
@@ -107,4 +109,26 @@ test("a message of another conversation is none here, whoever names it, and noth
   asked[2].give({ ...message, id: 8, recipient: "dave" });
   await settle();
   assert.deepEqual([again.value.status, others.value.status], ["gone", "gone"]);
+});
+
+test("what ends by itself is gone at that moment, without a word of the server's", async () => {
+  const { asked, clock, quotes } = scene();
+  const at = (ms) => ({ ...message, expires_at: new Date(ms).toISOString() });
+  const [known, fetched, lasting] = [quotes.of(7, "bob", [at(5_000)]), quotes.of(8, "bob"), quotes.of(9, "bob", [{ ...message, id: 9 }])];
+  asked[0].give({ ...at(3_000), id: 8 });
+  await clock.forward(2_999);
+  assert.deepEqual([known, fetched, lasting].map((quote) => quote.value.status), ["ready", "ready", "ready"]);
+  await clock.forward(1);
+  assert.deepEqual(fetched.value, { status: "gone", message: null });
+  await clock.forward(2_000);
+  assert.deepEqual([known, lasting].map((quote) => quote.value.status), ["gone", "ready"]);
+  assert.deepEqual(clock.waits(), []);
+});
+
+test("the watch for a distant end is as long as a timer may be, and stops", async () => {
+  const { clock, quotes } = scene();
+  quotes.of(7, "bob", [{ ...message, expires_at: new Date(2 ** 40).toISOString() }]);
+  assert.deepEqual(clock.waits(), [2 ** 31 - 1]);
+  quotes.stop();
+  assert.deepEqual(clock.waits(), []);
 });

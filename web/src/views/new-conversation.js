@@ -20,7 +20,10 @@ export const NewConversation = ({ session, chat }) => {
     event.preventDefault();
     const name = typedName(input.current.value);
     if (!name || check.state.peek().status === "fault") return input.current.focus();
-    if ((await check.now(name)) !== "exists" || typedName(input.current?.value ?? "") !== name) return;
+    const answer = await check.now(name);
+    // Without an answer, whoever has been written with is there.
+    const mayOpen = answer === "exists" || (answer === "failed" && chat.knows(name));
+    if (!mayOpen || typedName(input.current?.value ?? "") !== name) return;
     clear();
     chat.open(name);
   };
