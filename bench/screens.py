@@ -167,6 +167,7 @@ def story(page: Page, show: Show, server: Instance, *, on_phone: bool) -> None:
     factors(page, show, on_phone=on_phone)
     upgrade(server)
     page.evaluate(LOOKS)
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("update")).to_be_visible(timeout=PATIENCE_MS)
     show("update")
     page.get_by_test_id("sign-out").click()

@@ -26,6 +26,7 @@ ATTEST = (
     " ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, keys = excluded.keys"
 )
 FORGET = "DELETE FROM instances WHERE seen_at < %s"
+LEAVE = "DELETE FROM instances WHERE id = %s"
 RUNNING = "SELECT id, keys FROM instances WHERE seen_at >= %s ORDER BY id"
 FIRST_USE = "INSERT INTO key_uses (purpose, key_id, since) VALUES (%s, %s, %s) ON CONFLICT (purpose, key_id) DO NOTHING"
 USE = (
@@ -128,6 +129,11 @@ def _attest(engine: Engine, instance: str, rings: Rings) -> None:
     execute(engine, FORGET, (now - 2 * ALIVE_MILLISECONDS,))
     for purpose, ids in rings.items():
         execute(engine, FIRST_USE, (purpose, ids[0], now))
+
+
+async def leave(db: Database, instance: str) -> None:
+    """Note that this instance has ended: it seals nothing any more."""
+    await db.write(execute, LEAVE, (instance,))
 
 
 async def running(db: Database) -> dict[str, Rings]:

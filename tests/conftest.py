@@ -7,14 +7,19 @@
 import asyncio
 import inspect
 import os
+import shutil
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import redis
 from playwright.sync_api import Browser
 from tornado.ioloop import IOLoop
 
+import models.migrate
+from models.db import Database
 from tests.browser import run_chromium
 from tests.instances import Instance
 from tests.servers import (
@@ -25,6 +30,18 @@ from tests.servers import (
     running_postgres,
     running_redis,
 )
+
+
+def migrate(url: str) -> None:
+    """Bring a database to the present version; on a thread, for a loop may be running on this one."""
+
+    async def up() -> None:
+        db = Database(url, threads=1)
+        await models.migrate.up(db)
+        await db.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, up()).result()
 
 
 @pytest.fixture(scope="session")
@@ -65,24 +82,64 @@ def redis_url(redis_server: RedisServer | GivenRedis) -> Iterator[str]:
         client.close()
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer | GivenPostgres) -> Iterator[str]:
+    """The name of a PostgreSQL database with the tables of the present version, and nothing in them."""
+    url = postgres_server.create_database()
+    migrate(url)
+    yield urlsplit(url).path.removeprefix("/")
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with the tables of the present version, and nothing in them."""
+    path = tmp_path_factory.mktemp("template") / "recado.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer | GivenPostgres) -> Iterator[str]:
-    """The URL of a fresh, empty PostgreSQL database, dropped behind the test."""
+def postgres_url(postgres_server: PostgresServer | GivenPostgres, postgres_template: str) -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database with all tables, dropped behind the test."""
+    url = postgres_server.create_database(postgres_template)
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
+    """The URL of a fresh SQLite database with all tables."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'recado.db')}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh database with all tables; the test runs once on each engine."""
+    url: str = request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param])
+    return url
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: PostgresServer | GivenPostgres) -> Iterator[str]:
+    """The URL of a PostgreSQL database without a table, dropped behind the test."""
     url = postgres_server.create_database()
     yield url
     postgres_server.drop_database(url)
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def empty_sqlite_url(tmp_path: Path) -> str:
     """The URL of a SQLite database that does not exist yet."""
     return f"sqlite:///{tmp_path / 'recado.db'}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """The URL of a fresh, empty database; the test runs once on each engine."""
-    url: str = request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param])
+def empty_database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database without a table; the test runs once on each engine."""
+    url: str = request.getfixturevalue(
+        {"sqlite": "empty_sqlite_url", "postgresql": "empty_postgres_url"}[request.param]
+    )
     return url
 
 

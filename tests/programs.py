@@ -4,11 +4,13 @@ It is the one that is installed, or else the one that a wheel carries (`pixeltab
 Of the wheels only the programs are used: their Python code makes users and opens parent folders under root.
 """
 
+import contextlib
 import importlib.util
 import os
 import platform
 import pwd
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -22,6 +24,8 @@ OLDEST_POSTGRES = 14
 UNPRIVILEGED_USER = "nobody"
 # A Unix socket's path has room for 103 bytes on macOS and 107 on Linux.
 LONGEST_TEMP_ROOT = 60
+# Below those that systems give to outgoing connections (Linux from 32768, macOS from 49152).
+PORTS = (20_000, 32_768)
 
 
 class NoProgram(Exception):
@@ -50,10 +54,12 @@ def redis_sources() -> dict[str, Source]:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody listens on at this moment, and that no outgoing connection will be given."""
+    while True:
+        port = secrets.randbelow(PORTS[1] - PORTS[0]) + PORTS[0]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def chosen(sources: dict[str, Source], title: str) -> Source:

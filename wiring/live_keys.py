@@ -51,6 +51,10 @@ class LiveKeys:
         await models.keys.attest(app.db, self._name, ids_of(app.keys))
         self._attested = time.monotonic()
 
+    async def leave(self, app: App) -> None:
+        """Tell the database that this instance needs its keys no more: nobody has to wait until it is forgotten."""
+        await models.keys.leave(app.db, self._name)
+
     async def reload(self, app: App) -> None:
         """Read the keys again; with a fault, which is logged, those that are there stay."""
         async with self._lock:

@@ -139,8 +139,13 @@ class Server:
         """Leave in order; see wiring/leaving.py. Call it once, and only after `start`."""
         assert self._doorway is not None  # noqa: S101
         listeners = tuple(listener for listener in (self._http, self._metrics) if listener is not None)
-        last = partial(self._audit.end, self.app)
-        await leave(Parts(self.app, self._doorway, listeners, self._loops, last))
+        await leave(Parts(self.app, self._doorway, listeners, self._loops, self._record_end))
+
+    async def _record_end(self) -> None:
+        await self._audit.end(self.app)
+        # What is still under way may seal something yet: then others believe that it runs, until it is forgotten.
+        if self._doorway is not None and not self._doorway.under_way and not self.app.background:
+            await self._keys.leave(self.app)
 
     def reload_keys(self) -> None:
         """Read the keys again now; a change of their files is also seen unasked, within seconds."""

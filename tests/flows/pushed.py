@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-CLAIM_MILLISECONDS = 1_500
+CLAIM_MILLISECONDS = 4_000
+# A push that did not get through is not what this is about.
+PAUSES = (1,) * 8
 SWEEP_SECONDS = 0.2
 
 
@@ -35,6 +37,7 @@ def lead() -> None:
     push_client.PushClient.__init__.__defaults__ = (asking_for(PUBLIC),)
     push_client.PushClient.__init__.__kwdefaults__ = {"authorities": os.environ["PUSH_CA"]}
     push_sender.CLAIM_MILLISECONDS = CLAIM_MILLISECONDS
+    push_sender.PAUSES = PAUSES
     serve.PUSH_SWEEP_SECONDS = SWEEP_SECONDS
 
 

@@ -85,5 +85,6 @@ async def test_a_killed_instance_leaves_its_pushes_to_the_others_and_of_two_one_
                 assert "capability" not in told
                 assert "Traceback" not in told
         finally:
-            first.stop()
-            second.stop()
+            for one in (first, second):
+                one.stop()
+                sys.stderr.write(one.log())  # shown when the test fails

@@ -250,6 +250,7 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
     ),
     "sessions.take_ticket": lambda db, message: sessions.take_ticket(db, mac=b"ticket", now=NOW),
     "keys.attest": lambda db, message: keys.attest(db, "one", {"master": ["k2", "k1"]}),
+    "keys.leave": lambda db, message: keys.leave(db, "one"),
     "keys.running": lambda db, message: keys.running(db),
     "keys.use": lambda db, message: keys.use(db, "master", "k2"),
     "keys.uses": lambda db, message: keys.uses(db),

@@ -58,8 +58,8 @@ async def test_unsafe_settings_of_sqlite_are_named(
         await db.close()
 
 
-async def test_the_tables_are_those_of_the_migrations(database_url: str) -> None:
-    db = Database(database_url, threads=1)
+async def test_the_tables_are_those_of_the_migrations(empty_database_url: str) -> None:
+    db = Database(empty_database_url, threads=1)
     try:
         assert await checkup.tables(db) == frozenset()
         await migrate.up(db)
@@ -68,10 +68,10 @@ async def test_the_tables_are_those_of_the_migrations(database_url: str) -> None
         await db.close()
 
 
-async def test_what_is_no_database_is_out_of_reach(tmp_path: Path, sqlite_url: str) -> None:
+async def test_what_is_no_database_is_out_of_reach(tmp_path: Path, empty_sqlite_url: str) -> None:
     (tmp_path / "recado.db").write_bytes(b"no database" * 1000)
     with pytest.raises(Unavailable):
-        await looked(sqlite_url)
+        await looked(empty_sqlite_url)
 
 
 async def test_whether_anything_can_be_written_is_found_out_without_writing(database_url: str) -> None:

@@ -33,6 +33,9 @@ async def test_who_runs_is_known_with_its_keys_until_it_was_not_seen_for_long(da
         await db.write(execute, "UPDATE instances SET seen_at = seen_at - %s", (2 * ALIVE_MILLISECONDS,))
         await keys.attest(db, "three", {"master": ["k1"]})
         assert await rows(db, "SELECT id FROM instances") == [("three",)]
+        await keys.attest(db, "four", {"master": ["k1"]})
+        await keys.leave(db, "three")
+        assert list(await keys.running(db)) == ["four"]
 
 
 async def test_since_when_a_key_is_current_is_known_from_its_first_sight_and_anew_when_it_is_used(

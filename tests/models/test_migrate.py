@@ -57,8 +57,8 @@ def script(folder: Path, name: str, *statements: str, after: str = "") -> None:
     (folder / f"{name}.py").write_text("\n".join(["def up(migrator, db):", *lines, f"    {after or 'return'}"]))
 
 
-async def test_a_fresh_database_gets_everything_and_then_nothing_more(database_url) -> None:
-    db = Database(database_url)
+async def test_a_fresh_database_gets_everything_and_then_nothing_more(empty_database_url) -> None:
+    db = Database(empty_database_url)
     assert await migrate.state(db) == State((), tuple(BASE))
     assert await migrate.up(db) == BASE
     assert await migrate.state(db) == State(tuple(BASE), ())
@@ -66,8 +66,8 @@ async def test_a_fresh_database_gets_everything_and_then_nothing_more(database_u
     await db.close()
 
 
-async def test_instances_that_start_together_apply_it_once(database_url) -> None:
-    databases = [Database(database_url, threads=1) for _ in range(4)]
+async def test_instances_that_start_together_apply_it_once(empty_database_url) -> None:
+    databases = [Database(empty_database_url, threads=1) for _ in range(4)]
     applied = await asyncio.wait_for(asyncio.gather(*(migrate.up(db) for db in databases)), SECONDS)
     assert sorted(applied, key=len) == [[], [], [], BASE]
     assert len(await databases[0].read(fetch, "SELECT value FROM facts WHERE name = 'epoch'")) == 1
@@ -75,9 +75,9 @@ async def test_instances_that_start_together_apply_it_once(database_url) -> None
         await db.close()
 
 
-async def test_what_is_new_is_applied_in_order_on_what_is_there(database_url, tmp_path: Path) -> None:
+async def test_what_is_new_is_applied_in_order_on_what_is_there(empty_database_url, tmp_path: Path) -> None:
     script(tmp_path, "0001_first", "CREATE TABLE first (id INTEGER)")
-    db = Database(database_url)
+    db = Database(empty_database_url)
     assert await migrate.up(db, tmp_path) == ["0001_first"]
     script(tmp_path, "0003_third", "INSERT INTO first VALUES (3)")
     script(tmp_path, "0002_second", "INSERT INTO first VALUES (2)")
@@ -88,9 +88,9 @@ async def test_what_is_new_is_applied_in_order_on_what_is_there(database_url, tm
 
 
 @pytest.mark.parametrize("look", [migrate.up, migrate.state])
-async def test_a_script_that_was_changed_is_told(database_url, tmp_path: Path, look) -> None:
+async def test_a_script_that_was_changed_is_told(empty_database_url, tmp_path: Path, look) -> None:
     script(tmp_path, "0001_first", "CREATE TABLE first (id INTEGER)")
-    db = Database(database_url)
+    db = Database(empty_database_url)
     await migrate.up(db, tmp_path)
     script(tmp_path, "0001_first", "CREATE TABLE first (id BIGINT)")
     with pytest.raises(Changed, match="0001_first is not the one"):
@@ -99,10 +99,10 @@ async def test_a_script_that_was_changed_is_told(database_url, tmp_path: Path, l
 
 
 @pytest.mark.parametrize("look", [migrate.up, migrate.state])
-async def test_a_database_of_a_newer_version_is_told(database_url, tmp_path: Path, look) -> None:
+async def test_a_database_of_a_newer_version_is_told(empty_database_url, tmp_path: Path, look) -> None:
     script(tmp_path, "0001_first", "CREATE TABLE first (id INTEGER)")
     script(tmp_path, "0002_second", "CREATE TABLE second (id INTEGER)")
-    db = Database(database_url)
+    db = Database(empty_database_url)
     await migrate.up(db, tmp_path)
     (tmp_path / "0002_second.py").unlink()
     with pytest.raises(Changed, match="0002_second was applied by a newer version"):
@@ -110,16 +110,18 @@ async def test_a_database_of_a_newer_version_is_told(database_url, tmp_path: Pat
     await db.close()
 
 
-async def test_a_migration_that_fails_leaves_nothing_behind_and_can_be_mended(database_url, tmp_path: Path) -> None:
+async def test_a_migration_that_fails_leaves_nothing_behind_and_can_be_mended(
+    empty_database_url, tmp_path: Path
+) -> None:
     script(tmp_path, "0001_first", "CREATE TABLE first (id INTEGER)")
-    db = Database(database_url, threads=1)
+    db = Database(empty_database_url, threads=1)
     await migrate.up(db, tmp_path)
     script(tmp_path, "0002_second", "CREATE TABLE second (id INTEGER)", after="raise ValueError('half way')")
     with pytest.raises(ValueError, match="half way"):
         await migrate.up(db, tmp_path)
     assert await migrate.state(db, tmp_path) == State(("0001_first",), ("0002_second",))
     # The lock is free: another instance can go on.
-    other = Database(database_url, threads=1)
+    other = Database(empty_database_url, threads=1)
     script(tmp_path, "0002_second", "CREATE TABLE second (id INTEGER)")
     assert await asyncio.wait_for(migrate.up(other, tmp_path), SECONDS) == ["0002_second"]
     await other.close()
@@ -127,10 +129,10 @@ async def test_a_migration_that_fails_leaves_nothing_behind_and_can_be_mended(da
 
 
 async def test_a_migration_and_its_checksum_stand_or_fall_together(
-    database_url, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_database_url, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script(tmp_path, "0001_first", "CREATE TABLE first (id INTEGER)")
-    db = Database(database_url, threads=1)
+    db = Database(empty_database_url, threads=1)
     with monkeypatch.context() as patched:
         patched.setattr(migrate, "ADD_CHECKSUM", "INSERT INTO schema_checksum (name, sha256) VALUES (%s, %s || NULL)")
         with pytest.raises(peewee.IntegrityError):
@@ -140,10 +142,10 @@ async def test_a_migration_and_its_checksum_stand_or_fall_together(
     await db.close()
 
 
-async def test_a_migration_may_take_longer_than_a_request(postgres_url, tmp_path: Path) -> None:
+async def test_a_migration_may_take_longer_than_a_request(empty_postgres_url, tmp_path: Path) -> None:
     asks = "INSERT INTO seen SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout')"
     script(tmp_path, "0001_first", "CREATE TABLE seen (name TEXT, setting TEXT)", asks)
-    db = Database(postgres_url, threads=1)
+    db = Database(empty_postgres_url, threads=1)
     await migrate.up(db, tmp_path)
     seen = dict(await db.read(fetch, "SELECT name, setting FROM seen"))
     assert (seen["statement_timeout"], seen["lock_timeout"]) == ("0", "0")

@@ -129,11 +129,13 @@ async def test_settings_at_once_leave_both_with_the_last_and_logs_without_a_gap(
         assert await seen(db) == [{TALK: -logs[0][-1][2]}] * 2
 
 
-async def test_a_database_from_before_has_conversations_without_a_timer(database_url: str, tmp_path: Path) -> None:
+async def test_a_database_from_before_has_conversations_without_a_timer(
+    empty_database_url: str, tmp_path: Path
+) -> None:
     for script in DIRECTORY.glob("0*.py"):
         if script.stem < "0009":
             (tmp_path / script.name).write_bytes(script.read_bytes())
-    db = Database(database_url)
+    db = Database(empty_database_url)
     await migrate.up(db, tmp_path)
     for person in PAIR:
         await db.write(

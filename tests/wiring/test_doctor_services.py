@@ -66,14 +66,16 @@ async def test_a_sound_database_is_well(tmp_path: Path, database_url: str) -> No
         assert "***" in lines
 
 
-async def test_an_empty_database_waits_for_its_first_start_and_stays_empty(tmp_path: Path, postgres_url: str) -> None:
-    settings = settings_of(tmp_path, DATABASE_URL=postgres_url)
+async def test_an_empty_database_waits_for_its_first_start_and_stays_empty(
+    tmp_path: Path, empty_postgres_url: str
+) -> None:
+    settings = settings_of(tmp_path, DATABASE_URL=empty_postgres_url)
     found = await doctor_services.check_database(settings, {})
     assert "the next start applies them" in told(found, "note")
-    closed = settings_of(tmp_path, DATABASE_URL=postgres_url, RECADO_DATABASE_MIGRATE="false")
+    closed = settings_of(tmp_path, DATABASE_URL=empty_postgres_url, RECADO_DATABASE_MIGRATE="false")
     found = await doctor_services.check_database(closed, {})
     assert "server.py migrate" in told(found, "broken")
-    db = Database(postgres_url, threads=1)
+    db = Database(empty_postgres_url, threads=1)
     assert (await models.migrate.state(db)).applied == ()
     await db.close()
 

@@ -348,10 +348,10 @@ def test_what_was_done_to_keys_is_recorded(desk: Desk) -> None:
 
 
 def test_a_database_that_is_not_migrated_is_told_so(
-    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, empty_sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RECADO_SERVER_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("DATABASE_URL", empty_sqlite_url)
     assert server.main(["keys", "list"]) == 78
     assert "keys init" in capsys.readouterr().err
     assert server.main(["keys", "init"]) == 0

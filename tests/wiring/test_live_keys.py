@@ -86,6 +86,13 @@ async def test_it_is_told_again_and_again_that_an_instance_runs(
         assert len(await models.keys.running(app.db)) == 1
 
 
+async def test_an_instance_that_has_left_is_waited_for_by_nobody(database_url: str, tmp_path: Path) -> None:
+    async with living(database_url, tmp_path) as (app, live):
+        assert await models.keys.running(app.db)
+        await live.leave(app)
+        assert await models.keys.running(app.db) == {}
+
+
 async def test_keys_that_are_no_good_are_not_taken_over(
     database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
