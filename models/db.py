@@ -8,6 +8,7 @@ is told `Unavailable`, never a driver's error.
 
 import asyncio
 import functools
+import logging
 import os
 import socket
 import sqlite3
@@ -21,6 +22,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import peewee
 import psycopg2
+
+log = logging.getLogger("recado.database")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,6 +44,8 @@ CONNECT_SECONDS = 5
 STATEMENT_MILLISECONDS = 30_000
 # How long what runs may go on when all is closed, and once more after it was cut off.
 CLOSE_SECONDS = 0.5
+# Of failures of the database no more is logged than one in so many seconds.
+SILENT_SECONDS = 10.0
 SESSION = {
     "statement_timeout": STATEMENT_MILLISECONDS,
     "lock_timeout": STATEMENT_MILLISECONDS,
@@ -77,6 +82,7 @@ class Database:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="recado-db-writer")
         self._lock = threading.Lock()
         self._failures = 0
+        self._silent_until = 0.0
         # Each open connection, with the number of failures there had been when it was opened.
         self._connections: dict[Any, int] = {}
         self._running: set[Future[Any]] = set()
@@ -150,9 +156,8 @@ class Database:
                 raise
             if state not in RETRYABLE_STATES:
                 self._disconnect()
-                with self._lock:
-                    self._failures += 1
-            raise Unavailable(f"{type(error).__name__} {state or ''}".strip(), state) from error
+                self._note_failure(error)
+            raise Unavailable(reason_of(error), state) from error
 
     def _whole(self, work: Callable[[Engine], T]) -> T:
         return self._again(functools.partial(_in_transaction, work))
@@ -178,9 +183,24 @@ class Database:
         try:
             _open(self.engine)
         except (peewee.DatabaseError, peewee.InterfaceError) as error:
-            raise Unavailable(f"cannot connect: {type(error).__name__}") from error
+            self._tell(f"cannot connect: {reason_of(error)}")
+            raise Unavailable(f"cannot connect: {reason_of(error)}") from error
         with self._lock:
             self._connections[self.engine.connection()] = failures
+
+    def _note_failure(self, error: Exception) -> None:
+        with self._lock:
+            self._failures += 1
+        self._tell(reason_of(error))
+
+    def _tell(self, reason: str) -> None:
+        """Log why, but not of each: every query fails while a server is away."""
+        now = time.monotonic()
+        with self._lock:
+            if now < self._silent_until:
+                return
+            self._silent_until = now + SILENT_SECONDS
+        log.warning("the database failed", extra={"reason": reason})
 
     def _disconnect(self) -> None:
         with self._lock:
@@ -256,8 +276,17 @@ def open_engine(url: str) -> Engine:
 
 def sql_state(error: Exception) -> str | None:
     """The SQLSTATE of a PostgreSQL error, or None."""
-    cause = getattr(error, "orig", None) or error.__cause__ or error
-    return getattr(cause, "pgcode", None)
+    return getattr(_cause_of(error), "pgcode", None)
+
+
+def reason_of(error: Exception) -> str:
+    """What kind of failure it is, and what the engine calls it; never its text, which may quote what was asked."""
+    code = sql_state(error) or getattr(_cause_of(error), "sqlite_errorname", None)
+    return f"{type(error).__name__} {code or ''}".strip()
+
+
+def _cause_of(error: Exception) -> BaseException:
+    return getattr(error, "orig", None) or error.__cause__ or error
 
 
 def fetch(engine: Engine, text: str, params: Sequence[Any] = ()) -> list[Row]:

@@ -229,6 +229,27 @@ async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None
     await db.close()
 
 
+async def test_the_log_says_why_and_says_it_seldom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "recado.db"
+    path.write_bytes(b"not a database " * 100)
+    db = Database(f"sqlite:///{path}", threads=1)
+
+    async def fail() -> list[str]:
+        caplog.clear()
+        with pytest.raises(Unavailable):
+            await db.read(fetch, "SELECT 1")
+        return [vars(record)["reason"] for record in caplog.records]
+
+    assert await fail() == ["cannot connect: DatabaseError SQLITE_NOTADB"]
+    assert await fail() == []
+    monkeypatch.setattr(module, "SILENT_SECONDS", 0)
+    db._silent_until = 0
+    assert len(await fail()) == len(await fail()) == 1
+    await db.close()
+
+
 async def test_a_folder_that_is_missing_is_unavailable_until_it_is_there(tmp_path: Path) -> None:
     db = Database(f"sqlite:///{tmp_path}/missing/recado.db", threads=1)
     with pytest.raises(Unavailable):
