@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 from urllib.parse import urlencode
@@ -69,7 +69,7 @@ class Api:
             self.url + path,
             method=method,
             headers=headers,
-            body=None if body is None else wire.encode(body),
+            body=None if body is None else msgspec.json.encode(body),
             request_timeout=seconds,
             connect_timeout=seconds,
             allow_nonstandard_methods=True,
@@ -187,6 +187,12 @@ async def whole_list(api: Api, token: str) -> list[Message]:
 async def talks(api: Api, token: str) -> list[Talk]:
     """The first page of talks: nobody here has more."""
     return wire.decode_talks(await _read(api, "/api/conversations/?limit=200", token))
+
+
+async def timers(api: Api, token: str, peers: Iterable[str]) -> dict[str, int | None]:
+    """The timers of the talks with these people, each asked for by name."""
+    found = [wire.decode_timer(await _read(api, f"/api/conversations/{peer}/", token)) for peer in peers]
+    return {timer.peer: timer.ttl_seconds for timer in found}
 
 
 async def _read(api: Api, path: str, token: str) -> bytes:

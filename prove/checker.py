@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from prove.facts import gather
 from prove.history import Entry
-from prove.rules import blocks, changes, devices, logs, messages, receipts, times
+from prove.rules import blocks, changes, devices, logs, messages, receipts, timers, times
 from prove.violation import Rule, Violation
 
 # Name → rule, those first whose evidence is plainest.
@@ -43,6 +43,9 @@ RULES: dict[str, Rule] = {
     "receipts are true": receipts.true,
     "receipts never go back": receipts.forward,
     "receipts come in the end": receipts.complete,
+    "timers are reflected": timers.reflected,
+    "no timer is told without a cause": timers.caused,
+    "every device goes by the same timer": timers.kept,
 }
 
 

@@ -176,7 +176,7 @@ class Device:
             if job.kind is Kind.SEND:
                 self._answered("rest", wire.Sent(job.ref, wire.decode_message(body), 0, duplicate=status == 200))
             else:
-                self._fulfilled(job.ref)
+                self._fulfilled(job.ref, wire.decode_timer(body) if job.kind is Kind.TIMER else None)
         elif status == 0:
             self.outbox.postpone(job.ref, now + wait)
         else:
@@ -219,6 +219,10 @@ class Device:
     def wish_unblock(self, peer: str) -> None:
         """Hear from `peer` again."""
         self.outbox.add(Job(Kind.UNBLOCK, self._name("unblock"), {"peer": peer}))
+
+    def wish_timer(self, peer: str, seconds: int | None) -> None:
+        """So long what is written in the talk with `peer` is to last; None: for ever."""
+        self.outbox.add(Job(Kind.TIMER, self._name("timer"), {"peer": peer, "ttl_seconds": seconds}))
 
     # --- Within ---
 
@@ -288,9 +292,9 @@ class Device:
         if job is not None and "ttl_seconds" not in job.fields:
             self.own.append(sent.message.id)
 
-    def _fulfilled(self, ref: str | None) -> None:
+    def _fulfilled(self, ref: str | None, timer: wire.Timer | None = None) -> None:
         if job := self.outbox.finish(ref):
-            self._record(Fulfilled(device=self.name, ref=job.ref))
+            self._record(Fulfilled(device=self.name, ref=job.ref, timer=timer))
 
     def _refused(self, error: wire.Error, until: float) -> None:
         final = error.code in FINAL_CODES

@@ -30,6 +30,10 @@ MOST_TTL_SECONDS = 4
 OWN_NOTE_SHARE = 0.02
 BLOCK_SHARE = 0.02
 BLOCK_SECONDS = (1.0, 8.0)
+TIMER_SHARE = 0.06
+TIMER_SECONDS = (3_600, 31_536_000)
+USUAL_TIMERS = (None, None, 86_400, 604_800)
+USUAL_SHARE = 0.5  # else a time that nobody else sets
 INSIST_SHARE = 0.4  # of what the blocked write, to whom blocks them
 MOST_LENGTH = 600
 WORDS = (
@@ -144,12 +148,18 @@ class Crowd:
                 await line.renew()
             await asyncio.sleep(1)
 
+    def timed_by(self, person: str) -> list[str]:
+        """With whom this person may have a timer."""
+        return sorted({person, *self.friends[person]})
+
     def _wish(self, device: Device, now: float) -> None:
         """One of the things that people do. Also while they are not connected: then it waits."""
         if device.unread and self._random.random() < READ_SHARE:
             device.wish_read(self._random.choice(list(device.unread)))
         if self._random.random() < BLOCK_SHARE:
             self._begin_block(device, now)
+        if self._random.random() < TIMER_SHARE:
+            self._set_timer(device)
         self._count += 1
         roll = self._random.random()
         own = device.changeable if roll < EDIT_SHARE + DELETE_SHARE else []
@@ -171,6 +181,14 @@ class Crowd:
         if blockers and self._random.random() < INSIST_SHARE:
             return self._random.choice(blockers)
         return self._friend(person)
+
+    def _set_timer(self, device: Device) -> None:
+        """One at a time of each talk, so that its tries can be told from those of the next."""
+        peer = self._recipient(device.person)
+        if any(job.kind is Kind.TIMER and job.fields["peer"] == peer for job in device.outbox):
+            return
+        is_usual = self._random.random() < USUAL_SHARE
+        device.wish_timer(peer, self._random.choice(USUAL_TIMERS) if is_usual else self._random.randint(*TIMER_SECONDS))
 
     def _begin_block(self, device: Device, now: float) -> None:
         peer = self._friend(device.person)

@@ -18,6 +18,7 @@ from prove.wire import Message, Page, Sent, Told
 NEVER = 2**62
 Span: TypeAlias = tuple[int, int]
 Subject: TypeAlias = tuple[str, int] | tuple[str, str, str, int]
+Asked: TypeAlias = h.Changing | h.Reading | h.Blocking | h.Timing
 
 
 @dataclass(slots=True)
@@ -44,7 +45,10 @@ class Life:
 
 @dataclass(slots=True)
 class Wish:
-    """A change of a message (`content` None: delete it), a reading, or a block (`content` None: its end)."""
+    """A change of a message (`content` None: delete it), a reading, a block (`content` None: its end), or a timer.
+
+    `target` is a message's id, or the seconds of a timer (0: off), which is what `said` tells in the answer.
+    """
 
     ref: str
     person: str
@@ -53,6 +57,7 @@ class Wish:
     peer: str = ""
     tries: list[int] = field(default_factory=list)
     done: int | None = None
+    said: wire.Timer | None = None
 
     @property
     def first(self) -> int:
@@ -110,6 +115,8 @@ class Facts:
     readings: list[Wish] = field(default_factory=list)
     # (who blocks, whom) → the blocks and their ends, in order.
     blocks: dict[tuple[str, str], list[Wish]] = field(default_factory=lambda: defaultdict(list))
+    # (who sets it, with whom) → the timers, in order.
+    timers: dict[tuple[str, str], list[Wish]] = field(default_factory=lambda: defaultdict(list))
     sights: list[Sight] = field(default_factory=list)
     logs: dict[str, tuple[int, Page]] = field(default_factory=dict)
     lists: dict[str, tuple[int, h.Listed]] = field(default_factory=dict)
@@ -189,6 +196,8 @@ def subject(told: Told) -> Subject:
             return ("message", message.id)
         case wire.ReceiptTold(kind=kind, by=by, peer=peer, up_to=up_to):
             return (kind, by, peer, up_to)
+        case wire.TimerTold(peer=peer, by=by, ttl_seconds=seconds):
+            return ("timer", by, peer, seconds or 0)
         case wire.DeletedTold(id=gone) | wire.ExpiredTold(id=gone):
             return ("message", gone)
 
@@ -212,11 +221,11 @@ def _take(facts: Facts, wishes: dict[str, Wish], line: int, entry: Entry) -> Non
             facts.seed, facts.devices = seed, people
         case h.Tried() | h.Answered():
             _take_send(facts, line, entry)
-        case h.Changing() | h.Reading() | h.Blocking():
+        case h.Changing() | h.Reading() | h.Blocking() | h.Timing():
             _take_wish(facts, wishes, line, entry)
-        case h.Fulfilled(ref=ref):
+        case h.Fulfilled(ref=ref, timer=timer):
             if ref in wishes and wishes[ref].done is None:
-                wishes[ref].done = line
+                wishes[ref].done, wishes[ref].said = line, timer
         case h.Acked(device=device, position=position):
             facts.acked[person_of(device)].rise(line, position)
         case h.Heard(device=device, told=wire.MessageTold(message=message) | wire.EditedTold(message=message)):
@@ -259,7 +268,7 @@ def _take_send(facts: Facts, line: int, entry: h.Tried | h.Answered) -> None:
         facts.by_id.setdefault(sent.message.id, life)
 
 
-def _take_wish(facts: Facts, wishes: dict[str, Wish], line: int, entry: h.Changing | h.Reading | h.Blocking) -> None:
+def _take_wish(facts: Facts, wishes: dict[str, Wish], line: int, entry: Asked) -> None:
     person = person_of(entry.device)
     if entry.ref not in wishes:
         wishes[entry.ref] = _new_wish(facts, person, entry)
@@ -268,11 +277,13 @@ def _take_wish(facts: Facts, wishes: dict[str, Wish], line: int, entry: h.Changi
         facts.read[person, entry.peer].rise(line, entry.up_to)
 
 
-def _new_wish(facts: Facts, person: str, entry: h.Changing | h.Reading | h.Blocking) -> Wish:
+def _new_wish(facts: Facts, person: str, entry: Asked) -> Wish:
     if isinstance(entry, h.Changing):
         wish, among = Wish(entry.ref, person, entry.id, entry.content), facts.changes[entry.id]
     elif isinstance(entry, h.Reading):
         wish, among = Wish(entry.ref, person, entry.up_to, peer=entry.peer), facts.readings
+    elif isinstance(entry, h.Timing):
+        wish, among = Wish(entry.ref, person, entry.ttl or 0, peer=entry.peer), facts.timers[person, entry.peer]
     else:
         content = None if entry.ends else ""
         wish, among = Wish(entry.ref, person, 0, content, entry.peer), facts.blocks[person, entry.peer]

@@ -122,7 +122,9 @@ def _kind(entry: Entry) -> str:
     match entry:
         case h.Heard(told=told):
             return f"heard: {type(told).__name__.removesuffix('Told').lower()}"
-        case h.Opened(via=via) | h.Tried(via=via) | h.Changing(via=via) | h.Reading(via=via) | h.Blocking(via=via):
+        case h.Opened(via=via) | h.Tried(via=via) | h.Changing(via=via) | h.Reading(via=via):
+            return f"{name} by {via}"
+        case h.Blocking(via=via) | h.Timing(via=via):
             return f"{name} by {via}"
         case h.Answered(via=via, sent=sent):
             return f"{name} by {via}{', duplicate' if sent.duplicate else ''}"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TypeVar
 
-from prove.api import Api, head_of, talks, whole_list, whole_log
+from prove.api import Api, head_of, talks, timers, whole_list, whole_log
 from prove.crowd import MOST_TTL_SECONDS, Crowd
 from prove.history import Drained, Entry, Listed, Logged, Record, Unfinished
 from prove.rules.changes import EXPIRY_SECONDS
@@ -38,7 +38,9 @@ async def tell_the_end(crowd: Crowd, api: Api, record: Record) -> None:
         token = await crowd.accounts[person].token()
         page = await whole_log(api, token)
         messages, peers = await whole_list(api, token), await talks(api, token)
-        return [Logged(person=person, page=page), Listed(person=person, messages=messages, talks=peers)]
+        found = await timers(api, token, crowd.timed_by(person))
+        listed = Listed(person=person, messages=messages, talks=peers, timers=found)
+        return [Logged(person=person, page=page), listed]
 
     for entries in await _for_each(crowd.people, read):
         for entry in entries:

@@ -12,7 +12,7 @@ from typing import IO, TypeAlias
 
 import msgspec
 
-from prove.wire import Bye, Error, Message, Page, Sent, Standing, Talk, Told
+from prove.wire import Bye, Error, Message, Page, Sent, Standing, Talk, Timer, Told
 
 FILE = "history.jsonl"
 
@@ -109,11 +109,22 @@ class Blocking(_Entry, frozen=True):
     via: str
 
 
-class Fulfilled(_Entry, frozen=True):
-    """The server says that a change, a reading or a block is done."""
+class Timing(_Entry, frozen=True):
+    """A device wants what is written in the talk with `peer` to last so many seconds, or (None) for ever."""
 
     device: str
     ref: str
+    peer: str
+    ttl: int | None
+    via: str
+
+
+class Fulfilled(_Entry, frozen=True):
+    """The server says that a change, a reading, a block or a timer is done; of a timer it says what it is now."""
+
+    device: str
+    ref: str
+    timer: Timer | None = None
 
 
 class Refused(_Entry, frozen=True):
@@ -184,11 +195,12 @@ class Logged(_Entry, frozen=True):
 
 
 class Listed(_Entry, frozen=True):
-    """A person's messages and talks, read by REST at the end; newest first."""
+    """A person's messages and talks, newest first, and timers by peer, read by REST at the end."""
 
     person: str
     messages: list[Message]
     talks: list[Talk]
+    timers: dict[str, int | None] = {}
 
 
 Entry: TypeAlias = (
@@ -202,6 +214,7 @@ Entry: TypeAlias = (
     | Changing
     | Reading
     | Blocking
+    | Timing
     | Fulfilled
     | Refused
     | Acked

@@ -2,14 +2,14 @@
 
 import msgspec
 
-from prove.history import Blocking, Changing, Reading, Tried
+from prove.history import Blocking, Changing, Reading, Timing, Tried
 from prove.outbox import Job, Kind
 
 # Asking again cannot help; everything else is tried again.
 FINAL_CODES = frozenset({"invalid", "not_found", "conflict", "forbidden", "too_large", "unsupported_media_type"})
 
 
-def intent(device: str, job: Job) -> Tried | Changing | Reading | Blocking:
+def intent(device: str, job: Job) -> Tried | Changing | Reading | Blocking | Timing:
     """What a device is about to ask for."""
     fields = job.fields
     if job.kind is Kind.SEND:
@@ -28,6 +28,10 @@ def intent(device: str, job: Job) -> Tried | Changing | Reading | Blocking:
     if job.kind in (Kind.BLOCK, Kind.UNBLOCK):
         ends = job.kind is Kind.UNBLOCK
         return Blocking(device=device, ref=job.ref, peer=str(fields["peer"]), ends=ends, via=job.via)
+    if job.kind is Kind.TIMER:
+        ttl = fields["ttl_seconds"]
+        seconds = None if ttl is None else int(ttl)
+        return Timing(device=device, ref=job.ref, peer=str(fields["peer"]), ttl=seconds, via=job.via)
     content = None if job.kind is Kind.DELETE else str(fields["content"])
     return Changing(device=device, ref=job.ref, id=int(fields["id"] or 0), content=content, via=job.via)
 

@@ -89,3 +89,5 @@ def _request(job: Job) -> tuple[str, str, JSON | None]:
             return "PUT", f"/api/blocks/{fields['peer']}/", None
         case Kind.UNBLOCK:
             return "DELETE", f"/api/blocks/{fields['peer']}/", None
+        case Kind.TIMER:
+            return "PATCH", f"/api/conversations/{fields['peer']}/", {"ttl_seconds": fields["ttl_seconds"]}

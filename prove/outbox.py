@@ -19,6 +19,7 @@ class Kind(enum.StrEnum):
     READ = "read"
     BLOCK = "block"
     UNBLOCK = "unblock"
+    TIMER = "timer"
 
 
 @dataclass(slots=True)

@@ -78,8 +78,17 @@ class ReceiptTold(_Frame, frozen=True, tag="receipt"):
     up_to: int
 
 
+class TimerTold(_Frame, frozen=True, tag="timer"):
+    """`by` wants what is written in the talk with `peer` to last so long, None: for ever."""
+
+    position: int
+    peer: str
+    by: str
+    ttl_seconds: int | None = None
+
+
 # What has a position.
-Told: TypeAlias = MessageTold | EditedTold | DeletedTold | ExpiredTold | ReceiptTold
+Told: TypeAlias = MessageTold | EditedTold | DeletedTold | ExpiredTold | ReceiptTold | TimerTold
 
 
 class Welcome(_Frame, Standing, frozen=True):
@@ -151,12 +160,20 @@ class Page(Standing, frozen=True):
     events: list[Told]
 
 
-class Talk(msgspec.Struct, frozen=True):
+class Talk(msgspec.Struct, frozen=True, omit_defaults=True):
     """An entry of `GET /api/conversations/`; 1,000 unread stand for more."""
 
     peer: str
     last_message: Message
     unread: int
+    ttl_seconds: int | None = None
+
+
+class Timer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer of `GET` and `PATCH /api/conversations/{username}/`."""
+
+    peer: str
+    ttl_seconds: int | None = None
 
 
 decode_frame = msgspec.json.Decoder(Frame).decode
@@ -164,8 +181,9 @@ decode_page = msgspec.json.Decoder(Page).decode
 decode_message = msgspec.json.Decoder(Message).decode
 decode_messages = msgspec.json.Decoder(list[Message]).decode
 decode_talks = msgspec.json.Decoder(list[Talk]).decode
+decode_timer = msgspec.json.Decoder(Timer).decode
 
 
 def encode(frame: JSON) -> bytes:
-    """A client's frame, or the body of a call; what is None is left out."""
+    """A client's frame; what is None is left out."""
     return msgspec.json.encode({key: value for key, value in frame.items() if value is not None})

@@ -94,6 +94,11 @@ class Record:
         """Those whose id is known to somebody."""
         return [letter for letter in self.letters if letter.ids]
 
+    def blocker_of(self, person: str) -> str | None:
+        """Somebody who blocks this person."""
+        last = {deed.by: deed.kind for deed in self.deeds if deed.kind in ("block", "unblock") and deed.value == person}
+        return next((by for by, kind in last.items() if kind == "block"), None)
+
     def text(self) -> str:
         """A text that was never used before."""
         return f"e{next(self._numbers)}"

@@ -190,9 +190,10 @@ class Storm(RuleBasedStateMachine):
             self.world.turn(len(self.world.desk.steps) - 1)
 
     @rule(device=devices, peer=people, seconds=st.sampled_from((None, 60, 3600)), instance=instances, then=thens)
-    def set_timer(self, device: str, peer: str, seconds: int | None, instance: str, then: str | int) -> None:
-        """Or take it off; before the first message, too."""
+    def agree_on_timer(self, device: str, peer: str, seconds: int | None, instance: str, then: str | int) -> None:
+        """One sets or ends it for both, before the first message, too. Whom somebody blocks tries it with them."""
         app, caller = self.world.instances[instance].app, self.world.callers[device]
+        peer = self.world.record.blocker_of(self.world.devices[device].person) or peer
         self.world.call(device, instance, "timer", timers.put(app, caller, peer, seconds), (peer, seconds))
         self.go(then)
 

@@ -21,7 +21,8 @@ from tests.properties.storms import storm
 
 __all__ = ["storm"]
 
-add, release, take = Given.add, Connection.release, events.after
+add, release, take, plain = Given.add, Connection.release, events.after, events._plain_event
+knows_better = Device._knows_better
 
 
 def add_what_is_highest(given: Given, position: int) -> bool:
@@ -49,11 +50,19 @@ def append_for_one(engine: Any, heads: Any, kind: Any, talk: int, by: int, what:
     return timelines.append(engine, heads, kind, talk, by, what, at, told & {by})
 
 
+def told_as_set_by_the_other(entry: Any, peer: str, by: str) -> Any:
+    return plain(entry, peer, peer if entry.kind == timelines.Kind.TIMER else by)
+
+
 async def knows_no_timer(app: App, caller: Caller, peer: str) -> tuple[str, None]:
     return peer, None
 
 
 async def quotes_nothing(app: App, stored: Any) -> None: ...
+
+
+def knows_better_of_messages(device: Device, about: int | str, position: int) -> bool:
+    return isinstance(about, int) and knows_better(device, about, position)
 
 
 async def join_later(bus: AirBus, user_id: int) -> bool:
@@ -85,8 +94,10 @@ DAMAGES: dict[str, tuple[Any, str, Any]] = {
     "a timer is told to nobody but who sets it": (timers, "timelines", FOR_ONE),
     "a timer that is set already is told again": (timers, "SET", timers.SET.replace("<> %s", "> %s - 9999")),
     "who is blocked sets the timer for both": (timers, "blocks", SimpleNamespace(among=lambda *_: set())),
+    "a timer is told as set by the other": (events, "_plain_event", told_as_set_by_the_other),
     "a timer is not shown to who asks for it by name": (asked, "own", knows_no_timer),
     "a client takes what comes last for the newest": (Device, "_knows_better", lambda *_: False),
+    "a client goes by the timer that comes last": (Device, "_knows_better", knows_better_of_messages),
 }
 
 

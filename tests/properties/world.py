@@ -326,8 +326,10 @@ class World:
 
     async def _fresh(self, app: App, caller: Caller) -> View:
         _, view = await load(app, caller, self.people)
-        by_name = await timers_of(app, caller, self.people)
-        assert by_name == view.timers, f"{caller.username}: timers by name {by_name}, in the list {view.timers}"
+        listed = {view.peer_of(message) for message in view.messages.values()}
+        by_name = await timers_of(app, caller, sorted(listed))
+        in_list = {peer: seconds for peer, seconds in view.timers.items() if peer in listed}
+        assert by_name == in_list, f"{caller.username}: timers by name {by_name}, in the list {in_list}"
         return view
 
     def _any_db(self) -> SteppedDatabase:

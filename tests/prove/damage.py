@@ -78,9 +78,10 @@ def a_message_of_nobody(entries: list[Entry]) -> None:
     entries[at] = replace(heard, told=replace(heard.told, message=message))
 
 
-def swapped_in_the_log(entries: list[Entry], far: int = 1) -> None:
+def swapped_in_the_log(entries: list[Entry], which: int = -2) -> None:
     def turn(events: list[wire.Told]) -> None:
-        one, two = [n for n, told in enumerate(events) if isinstance(told, wire.MessageTold)][::far][-2:]
+        places = [n for n, told in enumerate(events) if isinstance(told, wire.MessageTold)]
+        one, two = places[which], places[-1]
         events[one], events[two] = (
             replace(events[two], position=events[one].position),
             replace(events[one], position=events[two].position),
@@ -90,7 +91,7 @@ def swapped_in_the_log(entries: list[Entry], far: int = 1) -> None:
 
 
 def swapped_far_apart(entries: list[Entry]) -> None:
-    swapped_in_the_log(entries, far=12)
+    swapped_in_the_log(entries, which=0)
 
 
 def swapped_on_a_device(entries: list[Entry]) -> None:
@@ -281,6 +282,65 @@ def another_count(entries: list[Entry]) -> None:
     entries[at] = replace(listed, talks=[replace(talk, unread=talk.unread + 1), *listed.talks[1:]])
 
 
+def timer_of_nobody(entries: list[Entry], **fields: Any) -> None:
+    """Something else is told of what one has set to the other."""
+    at, heard = first(
+        entries, h.Heard, lambda each: tells(wire.TimerTold)(each) and each.told.by != h.person_of(each.device)
+    )
+    entries[at] = replace(heard, told=replace(heard.told, **fields))
+
+
+def timer_told_again(entries: list[Entry]) -> None:
+    def turn(events: list[wire.Told]) -> None:
+        last = next(told for told in reversed(events) if isinstance(told, wire.TimerTold))
+        events.append(replace(last, position=len(events) + 1))
+
+    with_events(entries, turn)
+    close_up(entries)
+
+
+def timer_not_in_the_log(entries: list[Entry]) -> None:
+    """No timer that somebody has set stands in the log, and there is no gap."""
+
+    def turn(events: list[wire.Told]) -> None:
+        left = [told for told in events if not isinstance(told, wire.TimerTold)]
+        events[:] = [replace(told, position=position) for position, told in enumerate(left, 1)]
+
+    with_events(entries, turn)
+    close_up(entries)
+
+
+def timer_forgotten(entries: list[Entry]) -> None:
+    """What was set last is not there in the end, for anybody."""
+    for at, each in enumerate(entries):
+        if isinstance(each, h.Listed):
+            talks = [replace(talk, ttl_seconds=None) for talk in each.talks]
+            entries[at] = replace(each, talks=talks, timers=dict.fromkeys(each.timers))
+
+
+def timer_for_one(entries: list[Entry]) -> None:
+    """One of the two sees another time."""
+    at, listed = first(entries, h.Listed, lambda each: any(each.timers.values()))
+    entries[at] = replace(listed, timers={peer: seconds and seconds + 1 for peer, seconds in listed.timers.items()})
+
+
+def timer_answered_otherwise(entries: list[Entry]) -> None:
+    at, done = first(entries, h.Fulfilled, lambda each: each.timer is not None)
+    entries[at] = replace(done, timer=replace(done.timer, ttl_seconds=1))
+
+
+def timer_never_heard(entries: list[Entry]) -> None:
+    """A device is told of no timer; whoever believes it has all goes by none."""
+    entries[:] = [each for each in entries if not (isinstance(each, h.Heard) and isinstance(each.told, wire.TimerTold))]
+
+
+def another_timer_in_the_list(entries: list[Entry]) -> None:
+    at, listed = first(entries, h.Listed)
+    talk = listed.talks[0]
+    talk = replace(talk, ttl_seconds=1 + (talk.ttl_seconds or 0))
+    entries[at] = replace(listed, talks=[talk, *listed.talks[1:]])
+
+
 def block_without_effect(entries: list[Entry]) -> None:
     """Somebody had blocked everybody from the very beginning."""
     blocks: list[Entry] = []
@@ -350,6 +410,19 @@ DAMAGES: dict[str, tuple[str, Damage]] = {
     "a reset for no reason": ("the welcome is true", lambda entries: other_welcome(entries, outcome="reset")),
     "another epoch": ("one epoch", lambda entries: other_welcome(entries, epoch="e2")),
     "a count of unread is wrong": ("unread counts are true", another_count),
+    "a timer that nobody set": ("no timer is told without a cause", lambda entries: timer_of_nobody(
+        entries, ttl_seconds=7)),
+    "a timer that a third has set": ("no timer is told without a cause", lambda entries: timer_of_nobody(
+        entries, by="p9")),
+    "a timer of another talk": ("no timer is told without a cause", lambda entries: timer_of_nobody(
+        entries, peer="p9")),
+    "a timer is told that is set already": ("no timer is told without a cause", timer_told_again),
+    "a timer is in no log": ("timers are reflected", timer_not_in_the_log),
+    "a timer that was answered is lost": ("timers are reflected", timer_forgotten),
+    "a timer is another one for one of the two": ("timers are reflected", timer_for_one),
+    "a timer is answered with another": ("timers are reflected", timer_answered_otherwise),
+    "a device is not told of a timer": ("every device goes by the same timer", timer_never_heard),
+    "a list tells another timer": ("every device goes by the same timer", another_timer_in_the_list),
     "a block has no effect": ("who blocks hears nothing of the blocked", block_without_effect),
     "a message comes a minute late": ("who is connected hears in time", late),
     "those sent away are told the same time": ("who is sent away comes back spread", all_at_once),

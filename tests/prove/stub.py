@@ -117,6 +117,10 @@ class Calls(RequestHandler):
 
     def patch(self, path: str) -> None:
         body = json.loads(self.request.body)
+        if path.startswith("conversations/"):
+            timer = self.act({"type": "timer", "ref": "", "peer": path.split("/")[1], **body})
+            self.write(msgspec.json.encode(timer))
+            return
         self.change({"type": "edit", "ref": "", "id": int(path.split("/")[1]), **body})
 
     def put(self, path: str) -> None:
@@ -139,6 +143,10 @@ class Calls(RequestHandler):
             head = len(self.world.logs[person])
             events = [self.world.show(person, n) for n in range(after + 1, min(head, after + limit) + 1)]
             self.write(msgspec.json.encode(wire.Page(head, EPOCH, "recovered", events)))
+            return
+        if path.startswith("conversations/"):
+            peer = path.split("/")[1]
+            self.write(msgspec.json.encode(wire.Timer(peer, self.world.timers.get((person, peer)))))
             return
         listed = listed_of(self.world, person)
         if path == "conversations":

@@ -24,6 +24,7 @@ TOLD_BY = {
     toy.NO_DEDUPE: {"every message once in a log"},
     toy.READ_BEFORE_SUBSCRIBE: {"every device has everything"},
     toy.LOST_SWEEP: {"every device has everything"},
+    toy.TIMER_FOR_ONE: {"timers are reflected", "every device goes by the same timer"},
 }
 
 
@@ -58,9 +59,9 @@ def test_the_sample_history_is_true_and_rich() -> None:
     history = true_history()
     assert check(history) == []
     told = {type(each.told) for each in history if isinstance(each, h.Heard)}
-    assert told == {wire.MessageTold, wire.EditedTold, wire.DeletedTold, wire.ReceiptTold}
+    assert told == {wire.MessageTold, wire.EditedTold, wire.DeletedTold, wire.ReceiptTold, wire.TimerTold}
     kinds = {type(each) for each in history}
-    assert {h.Tried, h.Answered, h.Changing, h.Reading, h.Fulfilled, h.Acked, h.Closed, h.Refused} <= kinds
+    assert {h.Tried, h.Answered, h.Changing, h.Reading, h.Timing, h.Fulfilled, h.Acked, h.Closed, h.Refused} <= kinds
     assert any(each.sent.duplicate for each in history if isinstance(each, h.Answered))
 
 

@@ -10,6 +10,7 @@ from prove import history as h
 from prove import wire
 from prove.client import Device
 from prove.history import Entry
+from prove.line import _request
 
 MESSAGE = wire.Message(7, "a", "b", "hi", "t", "c1")
 
@@ -288,3 +289,22 @@ def test_a_block_is_asked_for_until_it_is_answered(device: Device, entries: list
     asked = [(each.peer, each.ends) for each in entries if isinstance(each, h.Blocking)]
     assert asked == [("b", False), ("b", False), ("b", True)]
     assert sum(isinstance(each, h.Fulfilled) for each in entries) == 1
+
+
+def test_a_timer_is_asked_for_until_it_is_answered_and_none_is_asked_for_as_null(
+    device: Device, entries: list[Entry]
+) -> None:
+    join(device)
+    for seconds, body in ((60, b'{"peer":"b","ttl_seconds":60}'), (None, b'{"peer":"b"}')):
+        device.wish_timer("b", seconds)
+        (job,) = device.due(0)
+        assert _request(job) == ("PATCH", "/api/conversations/b/", {"ttl_seconds": seconds})
+        device.say(job, "rest", 0)
+        device.answered_call(job, 0, b"", 0, 0)
+        device.say(device.due(0)[0], "rest", 0)
+        device.answered_call(job, 200, body, 0)
+    assert [(each.peer, each.ttl) for each in entries if isinstance(each, h.Timing)] == [("b", 60)] * 2 + [
+        ("b", None)
+    ] * 2
+    said = [each.timer for each in entries if isinstance(each, h.Fulfilled)]
+    assert said == [wire.Timer("b", 60), wire.Timer("b")]

@@ -11,9 +11,10 @@ from prove import finish
 from prove.api import Api
 from prove.checker import check
 from prove.crowd import Crowd, friends_of, people_of
-from prove.history import Answered, Began, Blocking, Closed, Entry, Heard, History, Opened, Tried, read
+from prove.history import Answered, Began, Blocking, Closed, Entry, Heard, History, Listed, Opened, Timing, Tried, read
 from prove.sockets import WrongDialect
 from prove.tcp import Wire
+from prove.wire import TimerTold
 from tests.prove import stub as stubs
 from tests.prove.stub import Stub
 
@@ -22,9 +23,10 @@ PATIENCE_SECONDS = 30.0
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing expires here, so nobody needs to wait for it; blocks are many and short, tokens end soon."""
+    """Nothing expires here, so nobody needs to wait for it; blocks are many and short, timers many, tokens end soon."""
     monkeypatch.setattr(crowds, "TTL_SHARE", 0.0)
     monkeypatch.setattr(crowds, "BLOCK_SHARE", 0.2)
+    monkeypatch.setattr(crowds, "TIMER_SHARE", 0.2)
     monkeypatch.setattr(crowds, "BLOCK_SECONDS", (0.1, 0.5))
     monkeypatch.setattr(finish, "ROUND_SECONDS", 0.1)
     monkeypatch.setattr(stubs, "TOKEN_SECONDS", 3)
@@ -74,6 +76,9 @@ async def test_cut_and_refused_clients_lose_and_double_nothing(tmp_path: Path) -
     assert {each.via for each in entries if isinstance(each, Tried)} == {"v1", "rest"}
     assert {each.via for each in entries if isinstance(each, Opened)} == {"v1", "poll"}
     assert {each.ends for each in entries if isinstance(each, Blocking)} == {True, False}
+    assert {each.ttl is None for each in entries if isinstance(each, Timing)} == {True, False}
+    assert any(isinstance(each, Heard) and isinstance(each.told, TimerTold) for each in entries)
+    assert any(any(each.timers.values()) for each in entries if isinstance(each, Listed))
     assert sum(isinstance(each, Answered) for each in entries) > 50
     assert stub.refreshed > 0
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+import msgspec
+
 from prove import wire
 from prove.client import Device
 from prove.history import Began, Drained, Entry, Listed, Logged, Unfinished
@@ -20,8 +22,10 @@ HIGHEST_SEEN = "cursor of highest seen"
 NO_DEDUPE = "no dedupe"
 READ_BEFORE_SUBSCRIBE = "read before subscribe"
 LOST_SWEEP = "lost sweep"
-BUGS = (PUBLISH_BEFORE_COMMIT, HIGHEST_SEEN, NO_DEDUPE, READ_BEFORE_SUBSCRIBE, LOST_SWEEP)
+TIMER_FOR_ONE = "a timer is set for both and told to one"
+BUGS = (PUBLISH_BEFORE_COMMIT, HIGHEST_SEEN, NO_DEDUPE, READ_BEFORE_SUBSCRIBE, LOST_SWEEP, TIMER_FOR_ONE)
 EPOCH = "e1"
+TIMERS = (None, 60, 3600)
 DONE = "done"
 
 
@@ -72,6 +76,7 @@ class World:
         self.ids: dict[tuple[str, str], tuple[int, int]] = {}
         self.receipts: dict[tuple[str, str, str], int] = {}
         self.blocks: set[tuple[str, str]] = set()
+        self.timers: dict[tuple[str, str], int] = {}
         self.bus: list[tuple[int, str, int, Told]] = []
         self.connections: dict[str, Connection] = {}
         self.next_id = 0
@@ -133,8 +138,10 @@ class World:
             talks = {}
             for message in listed:
                 talks.setdefault(message.recipient if message.sender == person else message.sender, message)
-            shown = [Talk(peer, message, self.unread(person, peer, listed)) for peer, message in talks.items()]
-            self.entries.append(Listed(person=person, messages=listed, talks=shown))
+            timers = {peer: self.timers.get((person, peer)) for peer in self.people}
+            shown = [Talk(peer, message, self.unread(person, peer, listed), timers[peer])
+                     for peer, message in talks.items()]  # fmt: skip
+            self.entries.append(Listed(person=person, messages=listed, talks=shown, timers=timers))
 
     def unread(self, person: str, peer: str, listed: list[Message]) -> int:
         upto = self.receipts.get(("read", person, peer), 0)
@@ -157,6 +164,9 @@ class World:
             device.wish_delete(self.random.choice(device.changeable))
         if device.unread and self.random.random() < 0.5:
             device.wish_read(self.random.choice(list(device.unread)))
+        if self.random.random() < 0.15:
+            usual = self.random.random() < 0.5
+            device.wish_timer(self.random.choice(self.people), self.random.choice(TIMERS) if usual else self.count)
         if self.random.random() < 0.1 and device.name.endswith("/1"):
             self.wish_block(device)
 
@@ -183,7 +193,7 @@ class World:
         device = device or self.random.choice(self.devices)
         connection = self.connections.get(device.name)
         for job in device.due(0):
-            has_frame = job.kind not in (Kind.BLOCK, Kind.UNBLOCK)
+            has_frame = job.kind not in (Kind.BLOCK, Kind.UNBLOCK, Kind.TIMER)
             if connection is not None and has_frame and self.random.random() < 0.8:
                 connection.inbox.extend(device.say(job, "v1", 0))
                 continue
@@ -194,6 +204,8 @@ class World:
             elif isinstance(answer, wire.Sent):
                 status = 200 if answer.duplicate else 201
                 device.answered_call(job, status, wire.encode(_json(answer.message)), 0)
+            elif isinstance(answer, wire.Timer):
+                device.answered_call(job, 200, msgspec.json.encode(answer), 0)
             elif answer == DONE:
                 device.answered_call(job, 204, b"", 0)
             else:
@@ -272,7 +284,7 @@ class World:
 
     def act(
         self, person: str, frame: JSON, instance: int, connection: Connection | None = None
-    ) -> wire.Sent | wire.Error | str | None:
+    ) -> wire.Sent | wire.Timer | wire.Error | str | None:
         """Do what a frame asks for. None: no answer. DONE: over a socket an event, or nothing, is the answer."""
         ref = str(frame["ref"])
         if frame["type"] == Kind.SEND:
@@ -284,6 +296,8 @@ class World:
             change = self.blocks.add if frame["type"] == Kind.BLOCK else self.blocks.discard
             change((person, str(frame["peer"])))
             return DONE
+        if frame["type"] == Kind.TIMER:
+            return self.set_timer(person, str(frame["peer"]), frame["ttl_seconds"], instance)
         row = self.rows.get(int(frame["id"] or 0))
         if row is None or row.deleted or row.message.sender != person:
             return wire.Error("not_found", "There is no such message.", ref)
@@ -322,6 +336,17 @@ class World:
         self.append(row, "message", instance, set(row.people))
         return wire.Sent(key[1], message, position, False, key[1])
 
+    def set_timer(self, person: str, peer: str, seconds: Any, instance: int) -> wire.Timer:
+        """For both, and told to whom it changes something; by whoever is blocked for themselves alone."""
+        is_blocked = (peer, person) in self.blocks
+        for one, other in {(person, peer): 0} if is_blocked else {(person, peer): 0, (peer, person): 0}:
+            if self.timers.get((one, other)) == seconds:
+                continue
+            self.timers[one, other] = seconds
+            if self.bug != TIMER_FOR_ONE or one == person:
+                self.log(one, ("timer", other, person, seconds), instance)
+        return wire.Timer(peer, seconds)
+
     def append(self, row: Row, kind: str, instance: int, people: set[str]) -> None:
         for person in sorted(people):
             self.log(person, (kind, row.message.id), instance)
@@ -353,6 +378,8 @@ class World:
         kind, *rest = self.logs[person][position - 1]
         if kind == "receipt":
             return wire.ReceiptTold(position, *rest)
+        if kind == "timer":
+            return wire.TimerTold(position, *rest)
         row = self.rows[rest[0]]
         if row.deleted:
             peer = row.message.recipient if row.message.sender == person else row.message.sender
