@@ -114,9 +114,9 @@ def test_what_is_wrong_is_found(broken: str, found: tuple[int, ...]) -> None:
 
 def test_passwords_are_hidden_and_managers_welcome() -> None:
     sources = {path.name: path.read_text() for path in (ROOT / "web" / "src").rglob("*.js")}
-    form = sources["sign-form.js"]
-    assert 'type=${shown ? "text" : "password"}' in form
-    assert "[shown, setShown] = useState(false)" in form
+    form, field = sources["sign-form.js"], sources["password-field.js"]
+    assert 'type=${shown ? "text" : "password"}' in field
+    assert "[shown, setShown] = useState(false)" in field
     assert 'autocomplete=${registering ? "new-password" : "current-password"}' in form
     assert 'autocomplete="username"' in form
     assert [name for name, text in sources.items() if re.search(r"onpaste|\"paste\"", text, re.IGNORECASE)] == []

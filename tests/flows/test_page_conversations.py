@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.flows.person import PATIENCE_MS, PHONE, Arrive, Person, comes_to, fits, person, two, write
+from tests.flows.scene import Line
 from tests.instances import Instance
 
 HOSTILE_NAMES = ["<img src=x onerror=alert(1)>", "</bdi><script>alert(1)</script>", "__proto__", "مرحبا"]
@@ -67,6 +68,21 @@ def test_typing_and_presence_are_shown_where_they_are_wanted(sociable: Arrive) -
         one.complains_of_nothing()
 
 
+def test_nobody_is_shown_as_there_while_there_is_no_connection(sociable: Arrive) -> None:
+    alice, bob = sociable(), sociable()
+    alice.register("alice")
+    bob.register("bob")
+    alice.open("bob")
+    alice.write("hello")
+    alice.sees_text("presence", "online")
+    alice.context.set_offline(True)
+    expect(alice.at("online")).to_have_count(0)
+    expect(alice.at("presence")).to_have_text("")
+    alice.context.set_offline(False)
+    alice.sees_text("presence", "online")
+    expect(alice.at("online")).to_have_count(2)
+
+
 def test_a_muted_conversation_is_silent(arrive: Arrive, instance: Instance) -> None:
     token = instance.join("bob")
     carol = instance.join("carol")
@@ -100,6 +116,12 @@ def test_a_muted_conversation_is_silent(arrive: Arrive, instance: Instance) -> N
     alice.page.keyboard.press("Escape")
     write(instance, token, "alice", "psst, again")
     expect(alice.page).to_have_title("(2) Recado")
+    # What was done at another device is known when she looks again.
+    alice.looks_away()
+    assert instance.call("PUT", "/api/mutes/carol/", token=instance.sign_in("alice")).status == 204
+    alice.looks()
+    expect(alice.at("conversation").filter(has_text="carol")).to_contain_text("Muted")
+    expect(alice.page).to_have_title("(1) Recado")
 
 
 def test_whoever_is_blocked_is_not_heard_until_they_are_unblocked(arrive: Arrive, instance: Instance) -> None:
@@ -143,6 +165,82 @@ def test_a_deleted_conversation_is_gone_and_begins_anew(arrive: Arrive, instance
     alice.choose("bob")
     alice.reads("where were we?")
     expect(alice.at("composer")).to_have_value("")
+
+
+def test_what_is_deleted_elsewhere_is_not_unread_here(arrive: Arrive, instance: Instance) -> None:
+    elsewhere = instance.join("alice")
+    token = instance.join("bob")
+    for text in ("one", "two"):
+        write(instance, token, "alice", text)
+    alice = arrive()
+    alice.sign_in("alice")
+    expect(alice.page).to_have_title("(2) Recado")
+    assert instance.call("DELETE", "/api/conversations/bob/", token=elsewhere).status == 204
+    alice.is_at("list-empty")
+    expect(alice.page).to_have_title("Recado")
+
+
+def test_what_ends_by_itself_gives_way_in_the_list_to_what_was_before(arrive: Arrive, instance: Instance) -> None:
+    instance.register("alice")
+    token = instance.join("bob")
+    write(instance, token, "alice", "this stays")
+    alice = arrive()
+    alice.sign_in("alice")
+    is_told(alice, "this stays")
+    write(instance, token, "alice", "this goes", ttl_seconds=2)
+    is_told(alice, "this goes")
+    is_told(alice, "this stays")
+    # Also what is known from the list alone, and without a word of the server's.
+    write(instance, token, "alice", "this goes as well", ttl_seconds=5)
+    alice.page.goto("about:blank")
+    alice.page.goto(instance.url)
+    alice.is_live()
+    is_told(alice, "this goes as well")
+    alice.context.set_offline(True)
+    is_told(alice, "")
+    expect(alice.page).to_have_title("(1) Recado")
+    alice.context.set_offline(False)
+    is_told(alice, "this stays")
+
+
+def test_what_was_refused_is_told_in_the_list_and_goes_with_its_conversation(
+    arrive: Arrive, instance: Instance
+) -> None:
+    instance.register("alice")
+    instance.register("carol")
+    write(instance, instance.join("bob"), "alice", "hello")
+    alice = arrive()
+    Line(alice.context)
+    alice.page.reload()
+    alice.sign_in("alice")
+    alice.choose("bob")
+    alice.write("refuse this")
+    is_told(alice, "Not sent. You: refuse this")
+    alice.at("composer").fill("and a draft")
+    alice.page.keyboard.press("Escape")
+    is_told(alice, "Not sent. You: refuse this")
+    alice.choose("bob")
+    alice.asks("delete")
+    alice.at("confirm-yes").click()
+    alice.is_at("list-empty")
+    # The server knows of no conversation with Carol: there is something to delete all the same.
+    alice.open("CAROL")
+    alice.write("hello")
+    expect(alice.at("peer")).to_have_text("carol")
+    alice.asks("delete")
+    alice.at("confirm-yes").click()
+    alice.is_at("list-empty")
+    alice.open("carol")
+    alice.write("refuse this as well")
+    is_told(alice, "Not sent. You: refuse this as well")
+    alice.asks("delete")
+    alice.at("confirm-yes").click()
+    alice.is_at("list-empty")
+    alice.page.reload()
+    alice.is_live()
+    alice.is_at("list-empty")
+    alice.open("bob")
+    alice.is_at("thread-empty")
 
 
 def test_a_draft_stays_where_it_was_begun(arrive: Arrive, instance: Instance) -> None:
@@ -225,6 +323,25 @@ def test_unread_messages_begin_at_a_line_that_can_be_gone_to(arrive: Arrive, ins
     expect(bob.message("news 149")).not_to_be_in_viewport()
     # Read is what was seen.
     bob.sees_text("unread", "1")
+
+
+def test_a_conversation_opens_where_its_unread_begin_also_when_one_more_has_come(
+    arrive: Arrive, instance: Instance
+) -> None:
+    instance.register("alice")
+    token = instance.join("bob")
+    for number in range(30):
+        write(instance, token, "alice", f"news {number}")
+    alice = arrive()
+    alice.sign_in("alice")
+    alice.sees_text("unread", "30")
+    write(instance, token, "alice", "news 30")
+    alice.sees_text("unread", "31")
+    alice.choose("bob")
+    expect(alice.at("unread-line")).to_be_in_viewport(timeout=PATIENCE_MS)
+    expect(alice.message("news 0")).to_be_in_viewport()
+    expect(alice.at("jump")).not_to_contain_text("New")
+    expect(alice.at("unread")).to_have_text(re.compile(r"^[12]\d"))
 
 
 def test_a_phone_has_room_for_everything(arrive: Arrive, instance: Instance) -> None:

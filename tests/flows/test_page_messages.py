@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from playwright.sync_api import Route, expect
 
-from tests.flows.person import PATIENCE_MS, Arrive, Person, two
+from tests.flows.person import PATIENCE_MS, PHONE, Arrive, Person, two, write
+from tests.flows.scene import Line, settle
 from tests.instances import Instance
 
 HOSTILE = [
@@ -127,6 +128,16 @@ def test_a_message_is_edited_and_deleted_for_both(arrive: Arrive, instance: Inst
     for one in (alice, bob):
         one.reads("See you at ten")
         one.sees_text("conversation", "See you at ten")
+    # What goes while one is asked is gone.
+    alice.write("gone before")
+    bob.reads("See you at ten", "gone before")
+    alice.does("delete", "gone before")
+    elsewhere = instance.sign_in("alice")
+    newest = instance.call("GET", "/api/auth/messages/?with=bob", token=elsewhere).json[0]["id"]
+    assert instance.call("DELETE", f"/api/messages/{newest}/", token=elsewhere).status == 204
+    alice.reads("See you at ten")
+    alice.at("confirm-yes").click()
+    expect(alice.at("confirm")).to_have_count(0)
     bob.page.reload()
     bob.choose("alice")
     bob.reads("See you at ten")
@@ -182,16 +193,6 @@ def test_a_reply_quotes_what_it_answers_and_leads_to_it(arrive: Arrive, instance
     bob.page.reload()
     bob.choose("alice")
     bob.sees("quote", state="gone")
-    # What is being answered may go meanwhile: the answer goes out all the same, when it is tried again.
-    alice.write("never mind")
-    bob.does("reply", "never mind")
-    alice.does("delete", "never mind")
-    alice.at("confirm-yes").click()
-    expect(bob.at("writing").get_by_test_id("quote")).to_have_attribute("data-state", "gone")
-    bob.write("all right")
-    has_state(bob, "all right", "failed")
-    bob.at("retry").click()
-    alice.reads("Tea", "all right")
 
 
 def test_a_message_is_copied(arrive: Arrive, instance: Instance) -> None:
@@ -358,3 +359,114 @@ def test_days_are_told_apart_in_the_readers_own_zone(arrive: Arrive, instance: I
     expect(days.nth(2)).to_have_text("Today")
     expect(carol.message("yesterday, late").locator("time")).to_have_text("23:59")
     expect(carol.message("today, early").locator("time")).to_have_text(re.compile("^0?0:01$"))
+
+
+def test_what_is_said_to_be_new_below_is_new(arrive: Arrive, instance: Instance) -> None:
+    instance.register("alice")
+    token = instance.join("bob")
+    ids = [write(instance, token, "alice", f"line {number}\n\n\n") for number in range(30)]
+    alice = arrive()
+    Line(alice.context)
+    alice.page.reload()
+    alice.sign_in("alice")
+    alice.choose("bob")
+    alice.at("jump").click()
+    expect(alice.at("jump")).to_have_count(0)
+    # One's own that waits or was refused stands last, whatever comes.
+    alice.write("refuse this")
+    expect(alice.at("message").last).to_have_attribute("data-state", "failed", timeout=PATIENCE_MS)
+    alice.at("message-list").evaluate("(box) => (box.scrollTop -= 1000)")
+    expect(alice.at("jump")).to_have_text("")
+    alice.has_rows(34)
+    # That the last one has gone is no news.
+    assert instance.call("DELETE", f"/api/messages/{ids[-1]}/", token=token).status == 204
+    alice.has_rows(33)
+    expect(alice.at("jump")).to_have_text("")
+    new = write(instance, token, "alice", "this is new")
+    expect(alice.at("jump")).to_have_text("New messages", timeout=PATIENCE_MS)
+    assert instance.call("DELETE", f"/api/messages/{new}/", token=token).status == 204
+    expect(alice.at("jump")).to_have_text("", timeout=PATIENCE_MS)
+
+
+def test_an_answer_goes_out_although_what_it_answers_has_gone(arrive: Arrive, instance: Instance) -> None:
+    alice, bob = two(arrive, instance)
+    bob.write("one")
+    bob.write("two")
+    alice.reads("one", "two")
+    alice.does("reply", "one")
+    bob.does("delete", "one")
+    bob.at("confirm-yes").click()
+    alice.sees_text("writing", "This message is gone.")
+    alice.write("an answer to one")
+    bob.reads("two", "an answer to one")
+    expect(bob.at("quote")).to_have_count(0)
+    # Where nobody could know, it says why, and may be said by itself.
+    alice.does("reply", "two")
+    alice.context.set_offline(True)
+    alice.sees("connection", state="offline")
+    alice.write("an answer to two")
+    bob.does("delete", "two")
+    bob.at("confirm-yes").click()
+    bob.reads("an answer to one")
+    alice.context.set_offline(False)
+    expect(alice.message("an answer to two")).to_contain_text("What it answers is gone.", timeout=PATIENCE_MS)
+    alice.at("retry").click()
+    bob.reads("an answer to one", "an answer to two")
+
+
+def test_the_keys_of_an_input_method_are_its_own(arrive: Arrive, instance: Instance) -> None:
+    alice, _ = two(arrive, instance)
+    alice.at("composer").fill("にほん")
+    for event in (
+        "{ key: 'Enter', keyCode: 229 }",
+        "{ key: 'Enter', isComposing: true }",
+        "{ key: 'Escape', isComposing: true }",
+    ):
+        made = f"new KeyboardEvent('keydown', {{ bubbles: true, cancelable: true, ...{event} }})"
+        assert alice.at("composer").evaluate(f"(box) => box.dispatchEvent({made})"), event
+        settle(alice)
+        expect(alice.at("message")).to_have_count(0)
+        expect(alice.at("composer")).to_have_value("にほん")
+
+
+def test_nothing_is_typed_into_a_change_that_is_on_its_way(arrive: Arrive, instance: Instance) -> None:
+    alice, bob = two(arrive, instance)
+    alice.write("before")
+    bob.reads("before")
+    bob.write("a question")
+    alice.reads("before", "a question")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    alice.page.route("**/api/messages/*/", hold)
+    alice.does("edit", "before")
+    alice.at("composer").fill("after")
+    alice.at("composer").press("Enter")
+    alice.at("composer").press_sequentially("more words")
+    expect(alice.at("composer")).to_have_value("after")
+    # What is begun meanwhile goes on when the change has arrived.
+    alice.does("reply", "a question")
+    alice.at("composer").fill("an answer")
+    held.pop().continue_()
+    alice.reads("after", "a question")
+    expect(alice.at("writing")).to_have_attribute("data-kind", "reply")
+    alice.at("composer").press("Enter")
+    expect(bob.at("quote")).to_contain_text("a question")
+
+
+def test_enter_makes_a_line_where_there_is_no_shift_to_hold(arrive: Arrive, instance: Instance) -> None:
+    alice, bob = two(arrive, instance, **PHONE)
+    alice.at("composer").fill("one line")
+    alice.at("composer").press("Enter")
+    alice.at("composer").press_sequentially("and another")
+    alice.at("send").tap()
+    bob.reads("one line\nand another")
+
+
+def test_a_long_quote_says_that_it_goes_on(arrive: Arrive, instance: Instance) -> None:
+    alice, _ = two(arrive, instance)
+    alice.write("w" * 300)
+    alice.does("reply", "w" * 300)
+    expect(alice.at("quote").locator(".quote-text")).to_have_text("w" * 200 + "…")

@@ -99,6 +99,24 @@ def test_what_is_read_in_one_tab_is_read_in_the_other(arrive: Arrive, instance: 
     expect(bob.at("message").last).to_have_attribute("data-state", "read", timeout=PATIENCE_MS)
 
 
+def test_whoever_is_muted_or_blocked_in_one_tab_is_in_the_other(arrive: Arrive, instance: Instance) -> None:
+    bob = bob_at(arrive)
+    alice, first, second = two_tabs(arrive)
+    bob.write("hello")
+    for tab in (first, second):
+        alice.on(tab).reads("hello")
+    alice.on(second).asks("mute")
+    alice.on(first).sees_text("conversation", "Muted")
+    alice.asks("block")
+    alice.at("confirm-yes").click()
+    alice.on(second).sees_text("presence", "You have blocked this person")
+    alice.asks("block")
+    alice.asks("mute")
+    alice.on(first).at("thread-menu").click()
+    expect(alice.at("menu-block")).to_have_text("Block")
+    expect(alice.at("menu-mute")).to_have_text("Mute")
+
+
 def test_when_the_tab_with_the_connection_is_closed_the_other_goes_on_and_nothing_is_lost_or_doubled(
     arrive: Arrive, instance: Instance
 ) -> None:
@@ -168,7 +186,13 @@ def test_signing_out_in_one_tab_empties_the_other_which_tells_what_was_not_sent(
     alice.on(second).is_at("banner")
     alice.write("never sent")
     expect(alice.on(first).at("message")).to_have_count(2)
+    # What would be lost is asked about.
     alice.on(first).at("sign-out").click()
+    alice.sees_text("confirm", "1 message is not sent yet")
+    alice.at("confirm-no").click()
+    expect(alice.at("message")).to_have_count(2)
+    alice.at("sign-out").click()
+    alice.at("confirm-yes").click()
     for tab in (first, second):
         alice.on(tab).is_at("sign-view")
         assert not re.search("before|never sent|bob", tab.content())

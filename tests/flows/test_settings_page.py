@@ -264,6 +264,8 @@ def test_a_sign_in_that_is_over_begins_again(arrive: Arrive, instance: Instance)
     alice.at("submit").click()
     alice.sees_text("notice", "sign in again")
     alice.fill("alice")
+    expect(alice.at("begin-again")).to_be_visible()
+    expect(alice.at("notice")).to_be_empty()  # what it said is past
     alice.at("begin-again").click()
     expect(alice.at("username")).to_be_focused()
     alice.fill("alice")

@@ -15,6 +15,11 @@ import { createTyping } from "./typing.js";
 const MOST_READ_OUT = 3;
 const GONE = new Set(["deleted", "expired"]);
 
+/** What was to be deleted and is not there is as good as deleted. */
+const unlessGone = (problem) => {
+  if (problem.status !== 404) throw problem;
+};
+
 const isDraft = (one) => typeof one?.peer === "string" && typeof one.text === "string";
 
 /** `watching()` tells whether a person may be looking; `onLive()` is told each time that the connection is there;
@@ -100,7 +105,7 @@ export const createChat = ({ client, store, tabs = null, keeps = true, watching,
   const hearState = (next) => {
     connection.value = next;
     if (next.connection === "waiting" || next.connection === "offline") troubled.value = true;
-    if (next.connection !== "live") return;
+    if (next.connection !== "live") return directory.disconnected();
     troubled.value = false;
     void directory.load();
     quotes.retry();
@@ -178,9 +183,17 @@ export const createChat = ({ client, store, tabs = null, keeps = true, watching,
     tabs?.postMessage({ kind: "draft", me, peer, text });
   };
 
+  /** Blocks or mutes somebody, or no more: the server tells nobody of it, so this does. */
+  const putting = (kind) => async (peer, on) => {
+    await directory[kind](peer, on);
+    tabs?.postMessage({ kind, me, peer, on });
+  };
+
   /** In another tab of this browser. */
   const hearTab = ({ data }) => {
-    if (stopped || data?.kind !== "draft" || data.me !== me || typeof data.text !== "string" || typeof data.peer !== "string") return;
+    if (stopped || data?.me !== me || typeof data.peer !== "string") return;
+    if (data.kind === "block" || data.kind === "mute") return directory.told(data.kind, data.peer, data.on === true);
+    if (data.kind !== "draft" || typeof data.text !== "string") return;
     directory.rowWith(data.peer);
     if (!putDraft(keyOf(data.peer), data.peer, data.text)) return;
     // That one may be closed before it has kept it.
@@ -200,7 +213,8 @@ export const createChat = ({ client, store, tabs = null, keeps = true, watching,
   };
 
   const deleteConversation = async (peer) => {
-    await client.call("DELETE", `/api/conversations/${encodeURIComponent(peer)}/`);
+    await client.call("DELETE", `/api/conversations/${encodeURIComponent(peer)}/`).catch(unlessGone);
+    await Promise.all(client.messages(peer).map(({ id, client_id: clientId }) => id === undefined && client.discard(clientId)));
     setDraft(keyOf(peer), "");
     if (shownKey() === keyOf(peer)) close();
     directory.drop(keyOf(peer));
@@ -234,7 +248,7 @@ export const createChat = ({ client, store, tabs = null, keeps = true, watching,
     retry: (clientId) => client.retry(clientId),
     discard: (clientId) => client.discard(clientId),
     edit: (id, content) => client.edit(id, content),
-    remove: (id) => client.delete(id),
+    remove: (id) => client.delete(id).catch(unlessGone),
     typed: (peer) => client.typing(peer),
     /** This message of the open conversation stands where it can be read. */
     shown(id) {
@@ -252,8 +266,8 @@ export const createChat = ({ client, store, tabs = null, keeps = true, watching,
     retryThread: () => opened.peek()?.load(),
     setDraft,
     draftOf: (key) => drafts.peek().get(key)?.text ?? "",
-    block: directory.block,
-    mute: directory.mute,
+    block: putting("block"),
+    mute: putting("mute"),
     deleteConversation,
     setTimer: (peer, seconds) => client.setTimer(peer, seconds),
     /** Emoji that were used last, the last one first. */
@@ -269,7 +283,11 @@ export const createChat = ({ client, store, tabs = null, keeps = true, watching,
     quote: (id, items) => quotes.of(id, shownKey(), items),
     /** The server's time, as soon as it is known; whoever draws by it is drawn anew with the next day. */
     serverNow: () => (void today.value, client.serverNow() ?? Date.now()),
-    hurry: () => client.hurry(),
+    /** Somebody looks again, or asks for it. */
+    hurry() {
+      client.hurry();
+      if (client.state.connection === "live") directory.loadNames();
+    },
     dismiss() {
       fault.value = notice.value = trouble.value = null;
     },

@@ -2,9 +2,10 @@
 import { batch, computed, signal } from "@preact/signals";
 import { messageOf } from "../recado/book.js";
 import { isCount, keyOf } from "../recado/names.js";
-import { dayOf, emptied, newestFirst, newRow, unreadOf, withPage, withRow } from "./listing.js";
+import { dayOf, emptied, newestFirst, newRow, outlived, unreadOf, withPage, withRow } from "./listing.js";
 
 const MOST_NAMES = 500;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export const AGAIN_MS = 10_000;
 
 const array = (value) => (Array.isArray(value) ? value : []);
@@ -22,8 +23,10 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
   const ended = new Set(); // ids of messages, so that a list that was asked for before does not bring them back
   let stopped = false;
   let lost = false; // nothing is known of the past: what the rows say of it holds until the server has answered
+  const asked = new Set(); // ids of last messages whose time was over: the one before is asked for once
   let loading = null;
   let next = null;
+  let ending = null;
 
   /** A row with all that is known of its conversation. */
   const whole = (row) => ({
@@ -39,11 +42,30 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
   const setRows = (next) => {
     if (next === rows.peek()) return;
     rows.value = next;
+    watchExpiry();
     onRows(() => conversations.peek().map(({ key, peer, displayName, last, base }) => ({ key, peer, displayName, last, base })));
   };
 
   /** Its time may be over without a word of the server's, which may be out of reach. */
   const isOver = (message) => message?.expires_at !== undefined && Date.parse(message.expires_at) <= (client.serverNow() ?? 0);
+
+  /** What ends by itself is shown no longer than that, also when there is no server to say so. */
+  const watchExpiry = () => {
+    clock.clearTimeout(ending);
+    const now = client.serverNow();
+    const ends = [...rows.peek().values()].flatMap(({ key, last }) => (last?.expires_at ? [{ key, at: Date.parse(last.expires_at) }] : []));
+    if (now === null || ends.length === 0 || stopped) return;
+    const soonest = Math.min(...ends.map(({ at }) => at));
+    const refreshAll = () => batch(() => ends.forEach(({ key, at }) => at === soonest && refresh(key)));
+    ending = clock.setTimeout(refreshAll, Math.min(Math.max(0, soonest - now), LONGEST_TIMER_MS));
+  };
+
+  /** The last one that is shown has ended, and none before it is known here. */
+  const askBefore = (id) => {
+    if (asked.has(id) || client.state.connection !== "live") return;
+    asked.add(id);
+    void loadAnew();
+  };
 
   const seenOf = (key) => Math.max(client.marks(key).seen, readTo.get(key) ?? 0);
 
@@ -62,35 +84,41 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
     const items = client.messages(key);
     const newest = items.at(-1);
     const stored = items.findLast(({ id }) => id !== undefined);
-    const known = rows.peek().get(key);
+    const before = rows.peek().get(key);
+    const known = isOver(before?.last) ? outlived(before, seenOf(key)) : before;
     if (newest) {
       const peer = newest.mine ? newest.recipient : newest.sender;
       const row = known ?? newRow(peer);
-      const shown = isOver(row.last) ? null : row.last;
-      const last = stored && stored.id >= (shown?.id ?? 0) ? stored : shown;
-      setRows(new Map(rows.peek()).set(key, { ...row, peer, last, pending: newest.id === undefined ? newest : null }));
+      const last = stored && stored.id >= (row.last?.id ?? 0) ? stored : row.last;
+      // What was refused is shown before what waits.
+      const pending = items.findLast(({ state }) => state === "failed") ?? (newest.id === undefined ? newest : null);
+      setRows(new Map(rows.peek()).set(key, { ...row, peer, last, pending }));
     } else if (known) {
       // Also when nothing of it changes here: its timer may have.
-      setRows(withRow(rows.peek(), key, { pending: null, last: isOver(known.last) ? null : known.last }));
+      setRows(withRow(rows.peek(), key, { ...known, pending: null }));
     }
+    if (before?.last && rows.peek().get(key).last === null) askBefore(before.last.id);
     count(key, items);
   };
 
-  const loadNames = async (path, names) => {
+  const loadNamesOf = async (path, names) => {
+    const before = names.peek();
     const { said } = await client.call("GET", `${path}?limit=${MOST_NAMES}`);
+    // What was done meanwhile may not be in this answer.
+    if (names.peek() !== before) return loadNamesOf(path, names);
     if (!stopped) names.value = new Set(array(said).flatMap((one) => (typeof one?.username === "string" ? [keyOf(one.username)] : [])));
   };
 
   const keysOf = (said) => said.flatMap((one) => (typeof one?.peer === "string" ? [keyOf(one.peer)] : []));
 
   /** Rows of which a page tells, or would if they were still as they were shown, and of which the client does not know better:
-      their last message was known from an earlier visit or page, and may have gone since. */
+      what was known of them is from an earlier visit or page, and may have gone since. */
   const doubtful = (said, { first = false, next = null } = {}) => {
     const listed = new Set(keysOf(said));
     const oldest = next ? Math.min(...said.map((one) => one?.last_message?.id ?? Infinity)) : 0;
-    const isTold = ({ key, last }) => listed.has(key) || (first && last.id >= oldest);
-    const isKnown = ({ key, last }) => client.messages(key).some(({ id }) => id === last.id);
-    return new Map([...rows.peek()].filter(([, row]) => row.last && isTold(row) && !isKnown(row)));
+    const isTold = ({ key, last }) => listed.has(key) || (first && (last?.id ?? Infinity) >= oldest);
+    const isKnown = ({ key, last }) => last !== null && client.messages(key).some(({ id }) => id === last.id);
+    return new Map([...rows.peek()].filter(([, row]) => (row.last || row.ended || row.base.unread > 0) && isTold(row) && !isKnown(row)));
   };
 
   const takePage = (said, page) =>
@@ -114,11 +142,16 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
     next = clock.setTimeout(() => !stopped && client.state.connection === "live" && void load(), wait);
   };
 
+  /** No event tells of what was done at another device. */
+  const loadNames = () => {
+    void loadNamesOf("/api/blocks/", blocked).catch(again);
+    void loadNamesOf("/api/mutes/", muted).catch(again);
+  };
+
   const loadOnce = async () => {
     clock.clearTimeout(next);
     if (status.peek() === "failed") status.value = "loading";
-    void loadNames("/api/blocks/", blocked).catch(again);
-    void loadNames("/api/mutes/", muted).catch(again);
+    loadNames();
     try {
       const page = await client.conversations();
       if (stopped) return;
@@ -139,12 +172,16 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
   /** What is under way may have been answered before this was so. */
   const loadAnew = () => (loading ? loading.then(load) : load());
 
-  const put = (path, names) => async (peer, on) => {
-    await client.call(on ? "PUT" : "DELETE", `${path}${encodeURIComponent(peer)}/`);
+  const know = (names, peer, on) => {
     const next = new Set(names.peek());
     if (on) next.add(keyOf(peer));
     else next.delete(keyOf(peer));
     names.value = next;
+  };
+
+  const put = (path, names) => async (peer, on) => {
+    await client.call(on ? "PUT" : "DELETE", `${path}${encodeURIComponent(peer)}/`);
+    know(names, peer, on);
   };
 
   return {
@@ -157,6 +194,7 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
     unreadTotal: computed(() => [...unread.value].reduce((sum, [key, left]) => (muted.value.has(key) ? sum : sum + left), 0)),
     unreadOf: (key) => unread.peek().get(key) ?? 0,
     load,
+    loadNames,
     async loadMore() {
       if (!more.peek() || moreStatus.peek() === "loading") return;
       moreStatus.value = "loading";
@@ -190,7 +228,13 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
     },
     presence({ peer, online, last_seen: lastSeen }) {
       if (typeof peer !== "string" || typeof online !== "boolean") return;
-      setRows(withRow(rows.peek(), keyOf(peer), { online, ...(dayOf(lastSeen) ? { lastSeen } : {}) }));
+      // Who has come and gone since is not where an older day says; and some go without one.
+      setRows(withRow(rows.peek(), keyOf(peer), { online, lastSeen: dayOf(lastSeen) }));
+    },
+    /** The connection is lost: who was there may have gone. With the next one the server tells who is. */
+    disconnected() {
+      const present = [...rows.peek()].filter(([, { online }]) => online);
+      if (present.length > 0) setRows(new Map([...rows.peek(), ...present.map(([key, row]) => [key, { ...row, online: undefined }])]));
     },
     /** A message has ended. The server is asked when it was the last one that is shown and no other is known here,
         or when it may be one of the unread that the server has counted. */
@@ -202,7 +246,7 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
       if (!row) return;
       const wasLast = row.last?.id === id;
       const left = wasLast ? (client.messages(key).findLast((message) => message.id !== undefined) ?? null) : row.last;
-      if (wasLast) setRows(withRow(rows.peek(), key, { last: left }));
+      if (wasLast) setRows(withRow(rows.peek(), key, { last: left, ended: left ? undefined : id }));
       const wasCounted = row.base.unread > 0 && id <= row.base.upTo && id > seenOf(key);
       if ((wasLast && left === null) || wasCounted) void loadAnew();
     },
@@ -221,6 +265,8 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
     },
     block: put("/api/blocks/", blocked),
     mute: put("/api/mutes/", muted),
+    /** Somebody was blocked or muted, or is no more, in another tab. */
+    told: (kind, peer, on) => know({ block: blocked, mute: muted }[kind], peer, on),
     /** What an earlier visit has kept. */
     restore(kept) {
       const known = kept
@@ -234,12 +280,14 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
     reset() {
       readTo.clear();
       ended.clear();
+      asked.clear();
       lost = true;
       status.value = rows.peek().size > 0 ? "known" : "loading";
     },
     stop() {
       stopped = true;
       clock.clearTimeout(next);
+      clock.clearTimeout(ending);
     },
   };
 };

@@ -1,5 +1,6 @@
 /* The list of conversations: what is known of each, and how many of its messages are unread. Pure.
-   A row: {key, peer, displayName?, last, base, online?, lastSeen?}. `last` is the newest message that is known, or null;
+   A row: {key, peer, displayName?, last, ended?, base, online?, lastSeen?}. `last` is the newest message that is known, or null;
+   `ended` the id of one that was it and is gone, when it is not known whether there is one before;
    `base` {upTo, unread} is the server's count, which holds for messages up to that id. */
 import { messageOf } from "../recado/book.js";
 import { isCount, keyOf } from "../recado/names.js";
@@ -39,7 +40,14 @@ export const withPage = (rows, said) => {
 
 /** Nothing of the past is known: whoever there is a row of, without what was in it. */
 export const emptied = (rows) =>
-  new Map([...rows].map(([key, row]) => [key, { ...row, last: null, pending: null, base: { upTo: 0, unread: 0 } }]));
+  new Map([...rows].map(([key, row]) => [key, { ...row, last: null, ended: undefined, pending: null, base: { upTo: 0, unread: 0 } }]));
+
+/** The time of its last message is over: the row stays where it is until more is known, and one less is unread. */
+export const outlived = (row, seen) => {
+  const { id, sender } = row.last;
+  const isCounted = keyOf(sender) === row.key && id > seen && id <= row.base.upTo && row.base.unread > 0;
+  return { ...row, last: null, ended: id, base: isCounted ? { ...row.base, unread: row.base.unread - 1 } : row.base };
+};
 
 export const withRow = (rows, key, change) => {
   const row = rows.get(key);
@@ -75,10 +83,10 @@ export const firstUnreadOf = (items, unread, upTo = Infinity) => {
 };
 
 /** What waits to be sent comes before everything, then by the newest message. */
-const weightOf = ({ pending, last }) => (pending ? Infinity : (last?.id ?? 0));
+const weightOf = ({ pending, last, ended = 0 }) => (pending ? Infinity : (last?.id ?? ended));
 
 /** Newest first; a row without a message or a draft shows nothing yet. */
 export const newestFirst = (rows) =>
   rows
-    .filter(({ last, pending, draft }) => last !== null || pending || draft)
+    .filter(({ last, ended, pending, draft }) => last !== null || ended || pending || draft)
     .sort((one, other) => (weightOf(one) === weightOf(other) ? 0 : weightOf(other) - weightOf(one)));

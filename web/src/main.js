@@ -5,6 +5,7 @@ import { createClient } from "../recado.js";
 import { appearance } from "./appearance.js";
 import { createApplication } from "./application.js";
 import { deviceOf } from "./device.js";
+import { keepFocus } from "./focus.js";
 import { html } from "./html.js";
 import { createSession } from "./session.js";
 import { createSigns } from "./signs.js";
@@ -66,6 +67,7 @@ const begin = async () => {
   follow(session, store);
   followToday({ now: () => session.page.chat.peek()?.serverNow() ?? Date.now() });
   leaveNoPicture(root);
+  keepFocus(document);
   render(html`<${Page} session=${session} application=${application} />`, root);
   void session.boot();
 };

@@ -10,7 +10,10 @@ export const PASSWORD_MAX = 128;
 export const CONTENT_MAX = 16384;
 export const TONES = 6;
 
-const SHAPE = /^[\p{L}\p{M}\p{N}._-]+$/u;
+const SHAPE = /^[\p{L}\p{M}\p{Nd}._-]+$/u;
+const START = /^[\p{L}\p{Nd}]/u;
+const LATIN = /\p{Script=Latin}/u;
+const NOT_LATIN = /(?!\p{Script=Latin})\p{L}/u;
 
 /** Length as the server counts it: in code points, not in UTF-16 units. */
 export const lengthOf = (text) => {
@@ -25,7 +28,10 @@ export const nameFault = (name) => {
   if (length === 0) return "required";
   if (length < NAME_MIN) return "too_short";
   if (length > NAME_MAX) return "too_long";
-  return SHAPE.test(name) ? null : "bad_character";
+  if (!SHAPE.test(name)) return "bad_character";
+  if (!START.test(name)) return "bad_start";
+  if (name.endsWith(".")) return "bad_end";
+  return LATIN.test(name) && NOT_LATIN.test(name) ? "mixed_scripts" : null;
 };
 
 export const passwordFault = (password) => {

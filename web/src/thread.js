@@ -15,17 +15,10 @@ export const openThread = ({ client, row, unread, onSeen }) => {
   let loadingOlder = null;
   const known = client.messages(peer);
   const newestAtOpen = Math.max(row.last?.id ?? 0, known.findLast(({ id }) => id !== undefined)?.id ?? 0) || Infinity;
-  const value = signal({
-    key,
-    peer,
-    items: known,
-    status: known.length > 0 ? "ready" : "loading",
-    olderStatus: "ready",
-    more: null,
-    problem: null,
-    firstUnread: firstUnreadOf(known, unread, newestAtOpen),
-    unreadBefore: false,
-  });
+  /** What is known is enough to begin with when what is unread begins in it. */
+  const statusOf = ({ items, firstUnread }) => (items.length > 0 && (firstUnread !== null || unreadAtOpen <= 0) ? "ready" : "loading");
+  const begun = { items: known, firstUnread: firstUnreadOf(known, unread, newestAtOpen) };
+  const value = signal({ key, peer, ...begun, status: statusOf(begun), olderStatus: "ready", more: null, problem: null, unreadBefore: false });
 
   const set = (change) => {
     if (closed) return;
@@ -41,7 +34,7 @@ export const openThread = ({ client, row, unread, onSeen }) => {
 
   const load = async () => {
     const mine = turn;
-    set({ problem: null, status: value.peek().items.length > 0 ? "ready" : "loading" });
+    set({ problem: null, status: statusOf(value.peek()) });
     try {
       const more = await client.history(peer, { limit: PAGE });
       if (mine !== turn) return;
@@ -70,8 +63,8 @@ export const openThread = ({ client, row, unread, onSeen }) => {
 
   /** All who ask meanwhile share the one page. */
   const loadOlder = async () => {
-    const { more, status } = value.peek();
-    if (more === false || status !== "ready") return;
+    const { more, items, status } = value.peek();
+    if (more === false || (status !== "ready" && items.length === 0)) return;
     const mine = turn;
     loadingOlder ??= loadPage().finally(() => mine === turn && (loadingOlder = null));
     await loadingOlder;

@@ -243,6 +243,25 @@ test("a deleted conversation is gone, with what was begun in it, and closed; one
   assert.deepEqual([here.state.opened.value, here.row("bob"), here.state.unreadTotal.value, here.chat.draftOf("bob")], [null, undefined, 0, ""]);
 });
 
+test("what was to be deleted and is gone already is deleted, with what was refused in it", async () => {
+  const gone = () => refusal(404, "not_found");
+  const here = await scene({ answers: { "DELETE /api/conversations/bob/": gone, "DELETE /api/messages/7/": gone } });
+  await here.open("bob");
+  await here.chat.remove(7);
+  const clientId = await here.chat.send("bob", "refused");
+  await here.socket.tell({ type: "error", code: "forbidden", detail: "No.", ref: clientId });
+  assert.equal(here.row("bob").pending.state, "failed");
+  await here.chat.deleteConversation("bob");
+  assert.deepEqual([here.row("bob"), here.chat.unsent, here.state.opened.value], [undefined, 0, null]);
+});
+
+test("who was there is not known without a connection", async () => {
+  const here = await scene({ list: [inList("bob", 6, 0, { online: true })] });
+  assert.equal(here.row("bob").online, true);
+  await here.last().end();
+  assert.equal(here.row("bob").online, undefined);
+});
+
 test("when the past was lost it is loaded anew and said so; the first time there is nothing to say", async () => {
   const here = await scene({ list: [inList("bob", 6, 1), inList("carol", 5, 0)], answers: { "GET /api/auth/messages/": () => answer(200, [messageFor(6, "bob", "alice", "before")]) } });
   assert.equal(here.state.fault.value, null);

@@ -31,7 +31,7 @@ const scene = ({ pages = [], names = {} } = {}) => {
     },
     async call(method, path) {
       here.called.push(`${method} ${path}`);
-      const said = names[path.split("?")[0]];
+      const said = await names[path.split("?")[0]];
       if (said instanceof Error) throw said;
       return { said };
     },
@@ -131,7 +131,7 @@ test("the last message that is deleted gives way to the one before, or the serve
   assert.deepEqual([here.row().last.id, here.asked.length], [5, 1]);
   here.threads.set("bob", []);
   here.directory.gone(5, "bob");
-  assert.equal(here.row(), undefined, "what is gone is not shown while the server is asked");
+  assert.equal(here.row().last, null, "what is gone is not shown while the server is asked");
   await settle();
   assert.deepEqual([here.row().last.id, here.asked.length], [4, 2]);
   for (const [id, peer] of [["6", "bob"], [4, null], [4, "carol"], [1, "bob"]]) here.directory.gone(id, peer);
@@ -198,7 +198,9 @@ test("a last message whose time is over is not shown on, also without the server
   await alone.directory.load();
   alone.time = Date.parse(expires.expires_at);
   alone.directory.refresh("bob");
-  assert.equal(alone.row(), undefined);
+  assert.equal(alone.row().last, null);
+  await settle();
+  assert.equal(alone.row(), undefined, "the server has nothing before it");
   const waiting = scene({ pages: [[inList(6, 0, { last_message: messageFor(6, "bob", "alice", "short", expires) })]] });
   await waiting.directory.load();
   waiting.time = Date.parse(expires.expires_at);
@@ -229,16 +231,58 @@ test("a timer is shown also where no message is known here", async () => {
   assert.equal(here.row().timer, 60);
 });
 
-test("who comes and goes is shown of those who are listed; the day on which they were last there stays", async () => {
+test("who comes and goes is shown of those who are listed, with the day on which they were last there", async () => {
   const here = scene({ pages: [[inList(6, 0, { online: false, last_seen: "2026-11-20" })]] });
   await here.directory.load();
   assert.deepEqual([here.row().online, here.row().lastSeen], [false, "2026-11-20"]);
   here.directory.presence({ peer: "BOB", online: true });
-  assert.deepEqual([here.row().online, here.row().lastSeen], [true, "2026-11-20"]);
+  assert.deepEqual([here.row().online, here.row().lastSeen], [true, undefined]);
   here.directory.presence({ peer: "bob", online: false, last_seen: "2026-11-22" });
   assert.deepEqual([here.row().online, here.row().lastSeen], [false, "2026-11-22"]);
   for (const frame of [{ peer: 7, online: true }, { peer: "bob" }, { peer: "bob", online: "yes" }, { peer: "carol", online: true }]) here.directory.presence(frame);
   assert.deepEqual([here.row().online, here.rows().length], [false, 1]);
+  // Without a connection nobody knows who is there; the day of who was not stays.
+  here.directory.disconnected();
+  assert.deepEqual([here.row().online, here.row().lastSeen], [false, "2026-11-22"]);
+  here.directory.presence({ peer: "bob", online: true });
+  here.directory.disconnected();
+  assert.deepEqual([here.row().online, here.row().lastSeen], [undefined, undefined]);
+});
+
+test("what ends by itself is shown no longer than that, without a word of the server's, which is asked once for the one before", async () => {
+  const ends = { expires_at: new Date(5_000).toISOString() };
+  const over = { ...inList(6, 1), last_message: messageFor(6, "bob", "alice", "m6", ends) };
+  const here = scene({ pages: [[over], [over], [inList(4, 0)]] });
+  here.time = 0;
+  await here.directory.load();
+  await here.clock.forward(4_999);
+  assert.equal(here.row().last.id, 6);
+  here.time = 5_000;
+  await here.clock.forward(1);
+  // The server's clock may be behind: that is not asked about without end. Until it says more, the conversation stays.
+  assert.deepEqual([here.row().last, here.row().unread, here.asked.length], [null, 0, 2]);
+  await here.directory.load();
+  assert.equal(here.row().last.id, 4);
+  here.directory.stop();
+  assert.deepEqual(here.clock.waits(), []);
+});
+
+test("a conversation that is in no list any more has nothing unread, although its messages were never known here", async () => {
+  const here = scene({ pages: [{ rows: [inList(6, 3)], next: "more" }, { rows: [] }] });
+  await here.directory.load();
+  here.directory.gone(6, "bob");
+  await settle();
+  assert.deepEqual([here.row(), here.directory.unreadTotal.value, here.asked.length], [undefined, 0, 2]);
+});
+
+test("what was refused is shown before what waits", () => {
+  const here = scene();
+  const failed = { ...pending, client_id: "f", content: "refused", state: "failed" };
+  here.live(own(4), failed, pending);
+  assert.equal(here.row().pending.content, "refused");
+  here.threads.set("bob", [own(4), pending]);
+  here.directory.refresh("bob");
+  assert.equal(here.row().pending.content, "waits");
 });
 
 test("blocks and mutes are loaded, and changed when the server has said yes; a muted conversation is in no total", async () => {
@@ -254,9 +298,25 @@ test("blocks and mutes are loaded, and changed when the server has said yes; a m
   await here.directory.block("bob", false);
   assert.deepEqual(here.called.slice(-3), ["DELETE /api/mutes/carol/", "PUT /api/mutes/Bob/", "DELETE /api/blocks/bob/"]);
   assert.deepEqual([here.row().blocked, here.row().muted, here.directory.unreadTotal.value], [false, true, 1]);
+  here.directory.told("mute", "carol", true);
+  here.directory.told("block", "BOB", true);
+  here.directory.told("mute", "bob", false);
+  assert.deepEqual([here.row().blocked, here.row().muted, here.row("carol").muted], [true, false, true]);
   const refused = scene({ names: { "/api/blocks/bob/": broken } });
   await assert.rejects(refused.directory.block("bob", true), { status: 503 });
   assert.equal(refused.directory.blocked.value.size, 0);
+});
+
+test("what was asked for before something was done is asked for again", async () => {
+  const lists = [held(), held()];
+  const here = scene({ pages: [[inList(6, 2)]], names: { get "/api/mutes/"() { return lists[0].page; } } });
+  const calls = () => here.called.filter((one) => one.startsWith("GET /api/mutes/")).length;
+  await here.directory.load();
+  here.directory.told("mute", "bob", true);
+  await lists.shift().give([]);
+  assert.deepEqual([calls(), here.row().muted], [2, true]);
+  await lists[0].give([{ username: "bob" }]);
+  assert.deepEqual([calls(), here.row().muted], [2, true]);
 });
 
 test("names of people go into a path as one part of it", async () => {

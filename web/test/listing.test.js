@@ -1,7 +1,7 @@
 /* The list of conversations as values: rows, order, what is unread. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptied, firstUnreadOf, newestFirst, newRow, rowOf, unreadOf, withPage, withRow } from "../src/listing.js";
+import { emptied, firstUnreadOf, newestFirst, newRow, outlived, rowOf, unreadOf, withPage, withRow } from "../src/listing.js";
 import { messageFor } from "./server.js";
 
 const theirs = (id) => ({ ...messageFor(id, "bob", "alice", `m${id}`), mine: false });
@@ -67,7 +67,7 @@ test("without a past, what was shown of it gives way to what the server says, ho
   const known = withPage(new Map(), [{ peer: "bob", unread: 1, online: true, last_message: messageFor(9, "bob", "alice", "deleted since") }]);
   const row = withPage(emptied(known), [{ peer: "bob", last_message: messageFor(7, "bob", "alice", "stands") }]).get("bob");
   assert.equal(row.last.content, "stands");
-  assert.deepEqual(emptied(known).get("bob"), { ...known.get("bob"), last: null, pending: null, base: { upTo: 0, unread: 0 } });
+  assert.deepEqual(emptied(known).get("bob"), { ...known.get("bob"), last: null, ended: undefined, pending: null, base: { upTo: 0, unread: 0 } });
 });
 
 test("a change of a row that is not there changes nothing, not even the map", () => {
@@ -82,4 +82,12 @@ test("newest first, what waits before all; an empty row is not listed, unless so
   assert.deepEqual(order(row("a", 1), row("b", 3), row("c", 2)), ["b", "c", "a"]);
   assert.deepEqual(order(row("a", 5), row("b"), row("c", null, { draft: "hm" }), row("d", 2, { pending })), ["d", "a", "c"]);
   assert.deepEqual(order(row("a", 1, { pending }), row("b", null, { pending })), ["a", "b"]);
+  assert.deepEqual(order(row("a", 1), row("b", null, { ended: 2 }), row("c", 3)), ["c", "b", "a"], "until it is known what there is before");
+});
+
+test("a last message whose time is over leaves the row, and one less unread if it was one of them", () => {
+  const row = (sender, upTo = 6) => ({ ...newRow("Bob"), last: messageFor(6, sender, "alice", "x"), base: { upTo, unread: 2 } });
+  const left = (given, seen) => [outlived(given, seen).base.unread, outlived(given, seen).last, outlived(given, seen).ended];
+  assert.deepEqual(left(row("bob"), 4), [1, null, 6]);
+  for (const [given, seen] of [[row("alice"), 4], [row("bob"), 6], [row("bob", 5), 4]]) assert.deepEqual(left(given, seen), [2, null, 6]);
 });

@@ -12,11 +12,14 @@ test("lengths are counted as the server counts them", () => {
 });
 
 test("the shape of names", () => {
-  for (const good of ["bob", "zé_ninguém", "a.b-c", "Борис", "__proto__"]) assert.equal(nameFault(good), null, good);
+  for (const good of ["bob", "zé_ninguém", "a.b-c", "Борис", "constructor"]) assert.equal(nameFault(good), null, good);
   assert.equal(nameFault(""), "required");
   assert.equal(nameFault("ab"), "too_short");
   assert.equal(nameFault("x".repeat(33)), "too_long");
-  for (const bad of ["a b c", "<b>x", "a@b.c", "a/b/c"]) assert.equal(nameFault(bad), "bad_character", bad);
+  for (const bad of ["a b c", "<b>x", "a@b.c", "a/b/c", "abc²"]) assert.equal(nameFault(bad), "bad_character", bad);
+  for (const bad of ["_alice", ".alice", "\u0301alice", "__proto__"]) assert.equal(nameFault(bad), "bad_start", bad);
+  assert.equal(nameFault("alice."), "bad_end");
+  for (const bad of ["аlice", "alice和"]) assert.equal(nameFault(bad), "mixed_scripts", bad);
 });
 
 test("names are the same person without regard to case", () => {

@@ -56,6 +56,19 @@ test("a conversation of which nothing is known loads; one that is known is there
   assert.deepEqual([empty.now().status, empty.now().items], ["ready", []]);
 });
 
+test("what is known is not enough to begin with while the unread begin above it, unless more cannot be had", async () => {
+  for (const [end, more] of [[(here) => here.give(range(1, 9), false), false], [(here) => here.fail(), null]]) {
+    const here = scene({ known: [theirs(10)], unread: 8, last: theirs(10) });
+    void here.thread.load();
+    assert.deepEqual([here.now().status, here.ids(), here.now().firstUnread], ["loading", [10], null]);
+    await end(here);
+    assert.deepEqual([here.now().status, here.now().more, here.now().firstUnread], ["ready", more, more === false ? 3 : null]);
+  }
+  const begun = scene({ known: range(1, 3), unread: 2 });
+  void begun.thread.load();
+  assert.equal(begun.now().status, "ready");
+});
+
 test("a failure is shown when nothing is known, and tried again; what is known is shown all the same", async () => {
   const fresh = scene();
   void fresh.thread.load();

@@ -4,7 +4,7 @@ export const settingsEn = Object.freeze({
   "sign.or": "or",
   "sign.second_heading": "One more step",
   "sign.second_again": "Begin again",
-  "sign.second_over": "That took too long. Please sign in again.",
+  "sign.second_over": "That took too long, or too many codes did not fit. Please sign in again.",
   "sign.out_everywhere": "You are signed out on every device.",
   "sign.erased": "Your account is erased. Farewell.",
   "sign.erased_soon": "Your account is erased. The rest of what you wrote is being destroyed.",
@@ -52,7 +52,7 @@ export const settingsEn = Object.freeze({
   "profile.name": "Display name",
   "profile.name_hint": "Shown to others beside your username. Leave it empty to have none.",
   "profile.language": "Language",
-  "profile.language_browser": "As the browser has it",
+  "profile.language_browser": "Same as the browser",
   "profile.receipts": "Receipts",
   "profile.receipts_hint": "Others see what you have received and read, and you see it of them.",
   "profile.presence": "Online status",
@@ -126,6 +126,7 @@ export const settingsEn = Object.freeze({
   "recovery.copy_failed": "The browser does not let the page copy. Mark the codes and copy them yourself.",
   "recovery.download": "Download",
   "recovery.file": "Recovery codes of Recado for {name}. Each is good once.",
+  "recovery.file_unnamed": "Recovery codes of Recado. Each is good once.",
   "recovery.kept": "I have kept them",
 
   "blocked.why": "What they write does not reach you, and they are not told.",
@@ -184,6 +185,7 @@ export const settingsEn = Object.freeze({
 
   "error.wrong_password": "This password is wrong.",
   "error.wrong_code": "This does not fit, or was used before. Codes change every 30 seconds.",
+  "error.wrong_recovery_code": "This does not fit, or was used before.",
   "error.second_factor_required": "A second step is needed.",
   "error.step_up_required": "This needs your confirmation. Please try again.",
   "error.second_factor_off": "Second steps are switched off on this server.",

@@ -1,6 +1,9 @@
 /* English, of what is done in a conversation, and with one. */
 export const threadEn = Object.freeze({
   "confirm.no": "Cancel",
+  "sign.out_heading": "Sign out?",
+  "sign.out_unsent.one": "{n} message is not sent yet, and would be lost.",
+  "sign.out_unsent.other": "{n} messages are not sent yet, and would be lost.",
 
   "thread.typing": "typing…",
   "thread.online": "online",
@@ -41,6 +44,7 @@ export const threadEn = Object.freeze({
   "message.delete_text": "It is destroyed for both of you.",
   "message.actions": "What to do with: {text}",
   "message.received": "Received",
+  "message.reply_gone": "What it answers is gone.",
 
   "quote.go": "Go to the message: {text}",
   "quote.loading": "…",

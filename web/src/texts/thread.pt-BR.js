@@ -1,6 +1,9 @@
 /* Português do Brasil: o que se faz numa conversa, e com ela. */
 export const threadPtBR = Object.freeze({
   "confirm.no": "Cancelar",
+  "sign.out_heading": "Sair?",
+  "sign.out_unsent.one": "{n} mensagem ainda não foi enviada e se perderia.",
+  "sign.out_unsent.other": "{n} mensagens ainda não foram enviadas e se perderiam.",
 
   "thread.typing": "digitando…",
   "thread.online": "on-line",
@@ -41,6 +44,7 @@ export const threadPtBR = Object.freeze({
   "message.delete_text": "Ela é destruída para os dois.",
   "message.actions": "O que fazer com: {text}",
   "message.received": "Recebida",
+  "message.reply_gone": "A mensagem respondida não existe mais.",
 
   "quote.go": "Ir para a mensagem: {text}",
   "quote.loading": "…",

@@ -4,6 +4,7 @@ import { html } from "../html.js";
 import { texts } from "../text.js";
 import { Announcer } from "./announcer.js";
 import { Banner, ConnectionSign } from "./banner.js";
+import { Confirm } from "./confirm.js";
 import { Conversations } from "./conversations.js";
 import { Leave, Mark, Sliders } from "./icons.js";
 import { NewConversation } from "./new-conversation.js";
@@ -49,6 +50,7 @@ const useReturn = (opened, home) => {
 
 const Person = ({ session, chat, onSettings }) => {
   const t = texts.value;
+  const [asked, setAsked] = useState(false); // whether what is not sent may be lost
   return html`<header class="side-head">
     <${Mark} size=${32} />
     <div class="side-me">
@@ -56,8 +58,9 @@ const Person = ({ session, chat, onSettings }) => {
       <${ConnectionSign} state=${chat.state} />
     </div>
     <button class="button button-round button-quiet" data-testid="settings-open" aria-haspopup="dialog" aria-label=${t("settings.open")} onClick=${onSettings}><${Sliders} /></button>
-    <button class="button button-quiet" data-testid="sign-out" onClick=${session.signOut}><${Leave} /><span>${t("sign.out")}</span></button>
-  </header>`;
+    <button class="button button-quiet" data-testid="sign-out" onClick=${() => (chat.unsent > 0 ? setAsked(true) : session.signOut())}><${Leave} /><span>${t("sign.out")}</span></button>
+  </header>
+  ${asked && html`<${Confirm} heading=${t("sign.out_heading")} text=${t.count("sign.out_unsent", chat.unsent)} yes=${t("sign.out")} work=${session.signOut} onClose=${() => setAsked(false)} />`}`;
 };
 
 export const Chat = ({ session, application, chat }) => {

@@ -12,6 +12,9 @@ export const codeOf = (kind, typed) => {
   return kind === "otp" ? { otp: code.replace(/\s/g, "") } : { recovery_code: code };
 };
 
+/** What is said of what does not fit: only codes from the app change. */
+export const codeFault = (t, kind) => t(kind === "otp" ? "error.wrong_code" : "error.wrong_recovery_code");
+
 export const CodeField = ({ name, kind, kinds, error, onKind }) => {
   const t = texts.value;
   const other = kinds.find((one) => one !== kind);

@@ -1,4 +1,5 @@
-/* Where a message is written, answered or changed. Enter sends, Shift and Enter makes a line. The draft outlives a change of conversation. */
+/* Where a message is written, answered or changed. Enter sends, Shift and Enter makes a line; where there is no Shift to hold, on a
+   screen, Enter makes a line. The draft outlives a change of conversation. */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { CONTENT_MAX, lengthOf } from "../names.js";
@@ -70,6 +71,7 @@ export const Composer = ({ chat, thread, conversation, writing, eager, onWritten
   const [lasting, setLasting] = useState(undefined); // seconds, or null for ever; undefined: as the conversation's
   const [choosing, setChoosing] = useState(false);
   const [busy, setBusy] = useState(false);
+  const onScreen = !matchMedia("(any-pointer: fine)").matches; // the keyboard is one, most likely
   const seconds = lasting === undefined ? (conversation?.timer ?? null) : lasting;
   const left = CONTENT_MAX - (text.length < CONTENT_MAX / 2 ? text.length : lengthOf(text));
   const ready = text.trim() !== "" && left >= 0 && !busy;
@@ -94,19 +96,21 @@ export const Composer = ({ chat, thread, conversation, writing, eager, onWritten
   const send = () => {
     if (!ready) return box.current.focus();
     if (editing) return void change();
-    void chat.send(peer, text, { ...(seconds === null ? {} : { ttlSeconds: seconds }), ...(writing ? { replyTo: writing.item.id } : {}) });
+    const answers = writing && chat.quote(writing.item.id, items).peek().status !== "gone";
+    void chat.send(peer, text, { ...(seconds === null ? {} : { ttlSeconds: seconds }), ...(answers ? { replyTo: writing.item.id } : {}) });
     write("");
     setLasting(undefined);
     onWritten();
     box.current.focus();
   };
   const pressed = (event) => {
-    if (event.isComposing) return;
+    // Keys of an input method mean nothing else, here or around. Safari tells the last one of them by its old number only.
+    if (event.isComposing || event.keyCode === 229) return event.stopPropagation();
     if (event.key === "ArrowUp" && text === "" && !writing) {
       event.preventDefault();
       return onEditLast();
     }
-    if (event.key !== "Enter" || event.shiftKey) return;
+    if (event.key !== "Enter" || event.shiftKey || onScreen) return;
     event.preventDefault();
     send();
   };
@@ -161,10 +165,11 @@ export const Composer = ({ chat, thread, conversation, writing, eager, onWritten
         data-testid="composer"
         rows="1"
         dir="auto"
-        enterkeyhint="send"
+        readonly=${busy}
+        enterkeyhint=${onScreen ? "enter" : "send"}
         autocomplete="off"
         placeholder=${t("composer.placeholder")}
-        aria-describedby="composer-hint"
+        aria-describedby=${onScreen ? undefined : "composer-hint"}
         value=${text}
         onInput=${(event) => write(event.currentTarget.value)}
         onKeyDown=${pressed}

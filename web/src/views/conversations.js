@@ -9,20 +9,23 @@ import { BellOff, Tile } from "./icons.js";
 const MOST_SHOWN = 999; // as a number in a small sign; what is read out is exact
 const STEPS = new Map([["ArrowDown", 1], ["ArrowUp", -1]]);
 
-/* A draft before what was said; what waits to be sent after it. */
+/* What was refused before a draft, and that before what was said; what waits to be sent after it. */
 const lastWords = (t, { key, last, pending, draft }, { me, opened }) => {
-  if (draft && (opened.value !== key || !(pending ?? last))) return html`<span class="conversation-draft">${t("list.draft")}</span> ${draft}`;
+  const failed = pending?.state === "failed";
+  if (draft && !failed && (opened.value !== key || !(pending ?? last))) return html`<span class="conversation-draft">${t("list.draft")}</span> ${draft}`;
   const newest = pending ?? last;
+  if (!newest) return "";
   const mine = keyOf(newest.sender) === keyOf(me);
-  return mine && key !== keyOf(me) ? t("list.you", { text: newest.content }) : newest.content;
+  const words = mine && key !== keyOf(me) ? t("list.you", { text: newest.content }) : newest.content;
+  return failed ? html`<span class="conversation-failed">${t("message.failed")}</span> ${words}` : words;
 };
 
 const Item = ({ chat, conversation, now }) => {
   const t = texts.value;
   const { opened } = chat.state;
-  const { key, peer, last, unread: count, muted } = conversation;
+  const { key, peer, last, pending, unread: count, muted } = conversation;
   const typing = chat.state.typing.value.has(key);
-  const at = (last && Date.parse(last.timestamp)) || now;
+  const at = last && !pending ? Date.parse(last.timestamp) : null; // what waits has no time yet
   return html`<li>
     <button
       class="conversation"
@@ -33,7 +36,7 @@ const Item = ({ chat, conversation, now }) => {
       <${Avatar} name=${peer} online=${conversation.online} />
       <span class="conversation-top">
         <bdi class="conversation-name">${peer}</bdi>
-        <time dateTime=${new Date(at).toISOString()} title=${fullTime(t.locale, at)}>${shortTime(t.locale, at, now)}</time>
+        ${at !== null && html`<time dateTime=${new Date(at).toISOString()} title=${fullTime(t.locale, at)}>${shortTime(t.locale, at, now)}</time>`}
       </span>
       <span class="conversation-bottom">
         <span class="conversation-last" dir="auto">${typing ? t("thread.typing") : lastWords(t, conversation, chat.state)}</span>

@@ -12,7 +12,8 @@ import { TimeLeft } from "./timer.js";
 const SIGNS = new Map([["sending", Clock], ["failed", Warning], ["sent", Tick], ["delivered", DoubleTick], ["read", DoubleTick]]);
 
 /* Why the server refuses it for good: the library says its code. */
-const reasonOf = (t, { code, detail }) => {
+const reasonOf = (t, { code, detail, field }) => {
+  if (field === "reply_to") return t("message.reply_gone");
   if (code === "not_found") return t("error.no_recipient");
   return t.has(`error.${code}`) ? t(`error.${code}`) : detail;
 };

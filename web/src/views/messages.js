@@ -90,7 +90,7 @@ export const Messages = ({ chat, thread, doing, place }) => {
   const entered = useRef(false);
   const seenTo = useRef(-1); // index of the last row that is seen
   const last = useRef(null); // key of the newest message
-  const [below, setBelow] = useState(false); // something new, and not seen yet
+  const knownTo = useRef(0); // id of the newest of somebody else's when the end was last seen
   const [search, setSearch] = useState(null); // of the first unread, on pages that are not loaded yet: "on", "over"
 
   const told = (until) => {
@@ -117,14 +117,11 @@ export const Messages = ({ chat, thread, doing, place }) => {
       }
     } else if (last.current !== null && keyOfItem(newest) !== last.current) {
       if (newest.mine && newest.id === undefined) place.current.toBottom();
-      else if (!place.current.atBottom.peek()) setBelow(true);
     }
     last.current = keyOfItem(newest);
   }, [items, thread.status, search]);
-  const atBottom = place.current.atBottom.value;
-  useEffect(() => {
-    if (atBottom) setBelow(false);
-  }, [atBottom]);
+  const newestOfTheirs = items.findLast(({ mine, id }) => !mine && id !== undefined)?.id ?? 0;
+  if (place.current.atBottom.value || !entered.current) knownTo.current = newestOfTheirs;
 
   const seen = (first, until) => {
     setLineAbove(lineAt >= 0 && lineAt < first);
@@ -160,6 +157,6 @@ export const Messages = ({ chat, thread, doing, place }) => {
           onSeen=${seen}
           api=${place}
         />`}
-    <${Ways} place=${place} unreadAbove=${unreadAbove} below=${below} onUnread=${toUnread} />
+    <${Ways} place=${place} unreadAbove=${unreadAbove} below=${newestOfTheirs > knownTo.current} onUnread=${toUnread} />
   </div>`;
 };

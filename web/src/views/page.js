@@ -1,5 +1,5 @@
 /* The whole page: one view for each phase. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { problemText } from "../problems.js";
 import { texts } from "../text.js";
@@ -17,14 +17,16 @@ const Waiting = ({ word }) => {
     const timer = setTimeout(() => setSlow(true), PATIENCE_MS);
     return () => clearTimeout(timer);
   }, []);
-  return html`<main class="middle" role="status">${slow && html`<${Mark} size=${56} /><p>${texts.value(word)}</p>`}</main>`;
+  return html`<main class="middle">${slow && html`<${Mark} size=${56} />`}<p role="status">${slow && texts.value(word)}</p></main>`;
 };
 
 const Unreachable = ({ session }) => {
   const t = texts.value;
+  const heading = useRef(null);
+  useEffect(() => heading.current.focus(), []);
   return html`<main class="middle" data-testid="unreachable">
     <${Mark} size=${56} />
-    <h1>${t("start.failed")}</h1>
+    <h1 ref=${heading} tabindex="-1">${t("start.failed")}</h1>
     <p role="alert">${problemText(t, session.page.problem.value)}</p>
     <button class="button button-main" onClick=${session.boot}>${t("start.retry")}</button>
   </main>`;

@@ -5,7 +5,10 @@ import { texts } from "../text.js";
 
 const MOST = 200;
 
-const wordsOf = (t, { status, message }) => (status === "ready" ? message.content.slice(0, MOST) : t(`quote.${status}`));
+const wordsOf = (t, { status, message }) => {
+  if (status !== "ready") return t(`quote.${status}`);
+  return message.content.length > MOST ? `${message.content.slice(0, MOST)}…` : message.content;
+};
 
 /** `onGo` leads to the message, where there is a way. */
 export const Quote = ({ quote, me, onGo }) => {

@@ -7,6 +7,7 @@ import { fieldText, problemText } from "../problems.js";
 import { texts } from "../text.js";
 import { Field } from "./field.js";
 import { NameCheck } from "./name-check.js";
+import { PasswordField } from "./password-field.js";
 
 const FIELDS = ["username", "password"];
 
@@ -31,25 +32,12 @@ const refusal = (t, problem, registering) => {
   return { fields, text: wrong ? t("error.wrong_credentials") : problemText(t, problem) };
 };
 
-const ShowPassword = ({ shown, onToggle }) => {
-  const t = texts.value;
-  return html`<button
-    type="button"
-    class="field-after"
-    aria-label=${t(shown ? "sign.hide_label" : "sign.show_label")}
-    aria-controls="password"
-    onClick=${onToggle}
-  >
-    ${t(shown ? "sign.hide" : "sign.show")}
-  </button>`;
-};
-
-/** `onSecond` is given what a sign-in with a second step goes on with. */
-export const SignForm = ({ session, registering, onSecond }) => {
+/** `onSecond` is given what a sign-in with a second step goes on with; `onRegistered` is told of an account that is made, and not
+    signed in to. */
+export const SignForm = ({ session, registering, onSecond, onRegistered }) => {
   const t = texts.value;
   const form = useRef(null);
   const [busy, setBusy] = useState(false);
-  const [shown, setShown] = useState(false);
   const [wrong, setWrong] = useState({ fields: new Map(), text: "" });
   const check = useMemo(() => createCheck({ exists: session.exists }), [session]);
   const input = (name) => form.current.elements.namedItem(name);
@@ -58,7 +46,17 @@ export const SignForm = ({ session, registering, onSecond }) => {
     setWrong(what);
     setBusy(false);
     const first = FIELDS.find((field) => what.fields.has(field));
-    if (first) input(first).focus();
+    // Once what is wrong is drawn: it is read out with the field.
+    if (first) requestAnimationFrame(() => form.current && input(first).focus());
+  };
+
+  /* What was wrong with a field is past when it is changed. */
+  const typed = (field) => {
+    if (wrong.fields.has(field)) setWrong({ ...wrong, fields: new Map([...wrong.fields].filter(([one]) => one !== field)) });
+  };
+  const typedName = (event) => {
+    typed("username");
+    if (registering) check.typed(event.currentTarget.value.trim());
   };
 
   useEffect(() => check.stop, [check]);
@@ -77,7 +75,9 @@ export const SignForm = ({ session, registering, onSecond }) => {
     setWrong({ fields, text: "" });
     try {
       const entered = await session[registering ? "register" : "signIn"](values.username, values.password);
-      if (entered === false) setBusy(false);
+      if (entered !== false) return;
+      setBusy(false);
+      onRegistered();
     } catch (problem) {
       const token = problem.code === "second_factor_required" && problem.said?.mfa_token;
       if (token) return onSecond({ username: values.username, token, factors: [].concat(problem.said.factors ?? []) });
@@ -95,17 +95,16 @@ export const SignForm = ({ session, registering, onSecond }) => {
       autocomplete="username"
       hint=${registering && t("sign.username_hint")}
       error=${errorOf("username")}
-      onInput=${(event) => registering && check.typed(event.currentTarget.value.trim())}
-      check=${registering && html`<${NameCheck} check=${check} mode="register" id="username-check" />`}
+      onInput=${typedName}
+      check=${registering && !wrong.fields.has("username") && html`<${NameCheck} check=${check} mode="register" id="username-check" />`}
     />
-    <${Field}
+    <${PasswordField}
       label=${t("sign.password")}
       name="password"
-      type=${shown ? "text" : "password"}
       autocomplete=${registering ? "new-password" : "current-password"}
       hint=${registering && t("sign.password_hint")}
       error=${errorOf("password")}
-      after=${html`<${ShowPassword} shown=${shown} onToggle=${() => setShown(!shown)} />`}
+      onInput=${() => typed("password")}
     />
     <button class="button button-main" data-testid="submit" aria-disabled=${busy ? "true" : "false"}>
       ${t(busy ? `sign.${verb}_busy` : `sign.${verb}`)}

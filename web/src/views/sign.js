@@ -10,8 +10,11 @@ import { SecondStep } from "./sign-second.js";
 
 const WAYS = ["in", "up"];
 
-const Notice = ({ notice, onAgain }) => {
+const Notice = ({ notice: given, onAgain }) => {
   const t = texts.value;
+  const [there, setThere] = useState(false); // words that come together with their place are not read out
+  useEffect(() => setThere(true), []);
+  const notice = there ? given : null;
   return html`<div role="status" class=${notice ? "notice" : "unseen"} data-testid="notice">
     ${notice && html`<p>${t(notice.key)} ${notice.unsent > 0 && t.count("sign.unsent", notice.unsent)}</p>`}
     ${notice?.again && html`<button class="button" onClick=${onAgain}>${t("sign.out_again")}</button>`}
@@ -85,6 +88,11 @@ export const Sign = ({ session }) => {
     setSecond(null);
     session.page.notice.value = key && { key };
   };
+  /* What was said of the last sign-out is past, unless something is left to do. */
+  const goOn = (step) => {
+    setSecond(step);
+    if (!session.page.notice.value?.again) session.page.notice.value = null;
+  };
   return html`<main class="sign" data-testid="sign-view">
     <div class="sign-card">
       <header class="brand">
@@ -101,7 +109,7 @@ export const Sign = ({ session }) => {
         : html`<${Tabs} way=${way} onChoose=${setWay} />
             <section id="sign-panel" role="tabpanel" aria-labelledby=${`tab-${way}`}>
               <h2 ref=${heading} tabindex="-1">${t(`sign.${way}_heading`)}</h2>
-              <${SignForm} session=${session} registering=${way === "up"} onSecond=${setSecond} />
+              <${SignForm} session=${session} registering=${way === "up"} onSecond=${goOn} onRegistered=${() => setWay("in")} />
               ${way === "in" && canPasskeys() && html`<${ByPasskey} session=${session} />`}
             </section>`}
     </div>

@@ -36,7 +36,8 @@ const Question = ({ kind, chat, peer, timer, onClose }) => {
 export const ThreadHead = ({ chat, thread, conversation, note, heading, onBack }) => {
   const t = texts.value;
   const [asked, setAsked] = useState(null);
-  const { peer, key } = thread;
+  const { key } = thread;
+  const peer = conversation?.peer ?? thread.peer; // as they write it themselves, as soon as that is known
   const { blocked, muted, timer = null, displayName } = conversation ?? {};
   const typing = chat.state.typing.value.has(key);
   const attempt = (work) => work().catch((problem) => chat.announceProblem(problem));

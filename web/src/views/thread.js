@@ -75,11 +75,13 @@ export const Thread = ({ chat, thread, conversation, onBack }) => {
     const item = thread.items.findLast(({ mine, id }) => mine && id !== undefined);
     if (item) setWriting({ kind: "edit", item });
   };
+  /* What was begun while a change was on its way goes on. */
+  const written = () => setWriting((now) => (now === writing ? null : now));
   const note = keyOf(thread.peer) === keyOf(chat.state.me);
   return html`<div class="thread-inner" onKeyDown=${escape}>
     <${ThreadHead} chat=${chat} thread=${thread} conversation=${conversation} note=${note} heading=${heading} onBack=${onBack} />
     <${Messages} chat=${chat} thread=${thread} doing=${doing} place=${place} />
-    <${Composer} key=${writing?.kind === "edit" ? writing.item.id : "new"} chat=${chat} thread=${thread} conversation=${conversation} writing=${writing} eager=${wrote.current} onWritten=${() => setWriting(null)} onEditLast=${editLast} />
+    <${Composer} key=${writing?.kind === "edit" ? writing.item.id : "new"} chat=${chat} thread=${thread} conversation=${conversation} writing=${writing} eager=${wrote.current} onWritten=${written} onEditLast=${editLast} />
     ${asked &&
     html`<${Confirm}
       heading=${t("message.delete_heading")}

@@ -17,13 +17,13 @@ const wordOf = (t, { trouble, fault, notice }) => {
 export const Toasts = ({ chat, onSettings }) => {
   const t = texts.value;
   const word = wordOf(t, chat.state);
-  const more = () => {
-    chat.dismiss();
-    onSettings(word.part);
-  };
   const close = () => {
     chat.dismiss();
     (document.getElementById("composer") ?? document.getElementById("list-heading"))?.focus(); // the button goes
+  };
+  const more = () => {
+    close(); // the settings give the focus back to where it was
+    onSettings(word.part);
   };
   return html`<div role=${word?.grave ? "alert" : "status"} class=${word ? "toast" : "unseen"} data-testid="toast">
     ${word && html`

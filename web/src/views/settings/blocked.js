@@ -3,7 +3,7 @@ import { html } from "../../html.js";
 import { texts } from "../../text.js";
 import { Avatar } from "../avatar.js";
 import { usePages } from "./paged.js";
-import { Act, Loaded, Outcome, useTask } from "./parts.js";
+import { Act, Loaded, Outcome, toHeading, useTask } from "./parts.js";
 
 export const Blocked = ({ settings }) => {
   const t = texts.value;
@@ -11,7 +11,7 @@ export const Blocked = ({ settings }) => {
   const task = useTask();
   const unblock = async (name) => {
     if (!(await task.run(() => settings.unblock(name), { done: t("blocked.unblocked", { name }) }))) return;
-    document.getElementById("part-heading")?.focus();
+    toHeading();
     void pages.first.reload();
   };
   return html`<p class="settings-note">${t("blocked.why")}</p>
@@ -19,7 +19,7 @@ export const Blocked = ({ settings }) => {
     <${Loaded} from=${pages.first}>${() =>
       pages.rows.length === 0
         ? html`<p class="settings-note" data-testid="nobody-blocked">${t("blocked.none")}</p>`
-        : html`<ul class="rows">
+        : html`<ul class="rows" ref=${pages.list}>
               ${pages.rows.map(
                 ({ username }) => html`<li class="row" key=${username} data-testid="blocked">
                   <${Avatar} name=${username} />

@@ -1,7 +1,10 @@
 /* Where a person is signed in, and how that ends. */
 import { html } from "../../html.js";
 import { texts } from "../../text.js";
-import { Act, Loaded, momentOf, Outcome, useLoad, useTask } from "./parts.js";
+import { Act, Loaded, momentOf, Outcome, useLoad, toHeading, useTask } from "./parts.js";
+
+/* When it was used last is told roughly: never as before it began. */
+const usedAt = ({ used_at: used, created_at: began }) => (Date.parse(used) < Date.parse(began) ? began : used);
 
 const Device = ({ one, task, onEnd }) => {
   const t = texts.value;
@@ -9,7 +12,7 @@ const Device = ({ one, task, onEnd }) => {
   return html`<li class="row" data-testid="device" data-current=${one.current ? "true" : "false"}>
     <div class="row-words">
       <p class="row-name"><bdi>${name}</bdi>${one.current && html`<span class="badge">${t("devices.this")}</span>`}</p>
-      <p class="field-hint">${one.network && `${t("devices.network", { network: one.network })} · `}${t("devices.used", { time: momentOf(t, one.used_at) })}</p>
+      <p class="field-hint">${one.network && `${t("devices.network", { network: one.network })} · `}${t("devices.used", { time: momentOf(t, usedAt(one)) })}</p>
       <p class="field-hint">${t("devices.since", { time: momentOf(t, one.created_at) })}</p>
     </div>
     ${!one.current &&
@@ -24,7 +27,7 @@ export const Devices = ({ settings }) => {
   const act = async (work, done) => {
     // One that has ended meanwhile is gone from the list as well.
     await task.run(() => work().catch((problem) => (problem.code === "not_found" ? null : Promise.reject(problem))), { done: t(done) });
-    document.getElementById("part-heading")?.focus();
+    toHeading();
     void loaded.reload();
   };
   return html`<p class="settings-note">${t("devices.why")}</p>

@@ -16,7 +16,7 @@ export const Enrol = ({ session }) => {
   useEffect(() => heading.current.focus(), []);
   return html`<main class="sign" data-testid="enrol-view">
     <div class="sign-card enrol">
-      <header class="brand"><${Mark} size=${44} /><h1 ref=${heading} tabindex="-1">${t("sign.enrol_heading")}</h1></header>
+      <header class="brand"><${Mark} size=${44} /><h1 id="part-heading" ref=${heading} tabindex="-1">${t("sign.enrol_heading")}</h1></header>
       <p>${t("sign.enrol_why")}</p>
       <${Level.Provider} value=${2}><${Factors} settings=${settings} onFactors=${({ totp, passkeys }) => setReady(totp || passkeys > 0)} /><//>
       <div class="choices">

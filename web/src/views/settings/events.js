@@ -25,7 +25,7 @@ export const Events = ({ settings }) => {
   return html`<p class="settings-note">${t("events.why")}</p>
     <${Loaded} from=${pages.first}>${() =>
       html`${pages.rows.length === 0 && html`<p class="settings-note">${t("events.none")}</p>`}
-        <ul class="rows" data-testid="events">${pages.rows.map((one) => html`<${Event} key=${one.id} one=${one} />`)}</ul>
+        <ul class="rows" data-testid="events" ref=${pages.list}>${pages.rows.map((one) => html`<${Event} key=${one.id} one=${one} />`)}</ul>
         <${Outcome} task=${pages.task} />
         ${pages.next && html`<${Act} task=${pages.task} data-testid="more-events" onClick=${pages.loadMore}>${t(pages.task.busy ? "settings.loading" : "events.more")}<//>`}`}<//>`;
 };

@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import { html } from "../../html.js";
 import { problemText } from "../../problems.js";
 import { texts } from "../../text.js";
-import { Act, Loaded, momentOf, Outcome, useLoad, useTask } from "./parts.js";
+import { Act, Loaded, momentOf, Outcome, useLoad, toHeading, useTask } from "./parts.js";
 
 const Switch = ({ name, on, task, onChange }) => {
   const t = texts.value;
@@ -66,7 +66,7 @@ const Devices = ({ push, task }) => {
   }, [state]);
   const remove = async (one) => {
     await task.run(() => push.remove(one), { done: t("notices.removed") });
-    document.getElementById("part-heading")?.focus();
+    toHeading();
     void loaded.reload();
   };
   return html`<section class="block" aria-labelledby="push-devices-heading">

@@ -13,6 +13,9 @@ export const useLevel = (below = 0) => {
   return level && level + below;
 };
 
+/** Where the focus goes when what had it is going away. */
+export const toHeading = () => document.getElementById("part-heading")?.focus();
+
 /** Loads at once. What is there stays when a reload fails; `problem` tells then. */
 export const useLoad = (load) => {
   const [state, setState] = useState({ value: null, problem: null });
@@ -20,6 +23,7 @@ export const useLoad = (load) => {
   const reload = async () => {
     const mine = (turn.current += 1);
     const settle = (next) => mine === turn.current && setState(next);
+    settle((was) => ({ value: was.value, problem: null }));
     try {
       const value = await load();
       settle({ value, problem: null });

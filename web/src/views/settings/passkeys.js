@@ -14,7 +14,12 @@ const NameForm = ({ field, label, hint, value = "", task, word, onName, onCancel
   const t = texts.value;
   const form = useRef(null);
   useFaultFocus(task, form);
-  useEffect(() => onCancel && form.current.elements.namedItem(field).select(), []);
+  useEffect(() => {
+    if (!onCancel) return; // one that is always there
+    const input = form.current.elements.namedItem(field);
+    input.focus();
+    input.select();
+  }, []);
   const submit = (event) => {
     event.preventDefault();
     const name = form.current.elements.namedItem(field).value.trim();

@@ -5,6 +5,7 @@ import { passwordFault } from "../../names.js";
 import { fieldText } from "../../problems.js";
 import { texts } from "../../text.js";
 import { Field } from "../field.js";
+import { PasswordField } from "../password-field.js";
 import { Outcome, useFaultFocus, useTask } from "./parts.js";
 
 const FIELDS = { wrong_password: "current", current: "current", new: "fresh" };
@@ -36,7 +37,7 @@ export const Password = ({ settings, me }) => {
     <${Outcome} task=${task} />
     <input class="unseen" type="text" autocomplete="username" tabindex="-1" aria-hidden="true" readonly value=${me} />
     <${Field} label=${t("password.current")} name="current" type="password" autocomplete="current-password" error=${task.wrong("current")} />
-    <${Field} label=${t("password.new")} name="fresh" type="password" autocomplete="new-password" hint=${t("sign.password_hint")} error=${task.wrong("fresh")} />
+    <${PasswordField} label=${t("password.new")} name="fresh" autocomplete="new-password" hint=${t("sign.password_hint")} error=${task.wrong("fresh")} />
     <button class="button button-main" data-testid="change-password" aria-disabled=${task.busy ? "true" : "false"}>${t(task.busy ? "settings.busy" : "password.change")}</button>
   </form>`;
 };

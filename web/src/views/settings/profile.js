@@ -35,7 +35,10 @@ export const Profile = ({ settings, me }) => {
   const task = useTask();
   const form = useRef(null);
   useFaultFocus(task, form);
-  const save = (fields) => task.run(() => settings.change(fields), { done: "", fields: { display_name: "display-name" } });
+  /* One after the other: what is chosen while another is under way is not lost. */
+  const turn = useRef(Promise.resolve());
+  const save = (fields) =>
+    (turn.current = turn.current.then(() => task.run(() => settings.change(fields), { fields: { display_name: "display-name" } })));
   const saved = () => task.tell({ done: texts.peek()("settings.saved") });
   const submit = async (event) => {
     event.preventDefault();

@@ -4,7 +4,7 @@ import { html } from "../../html.js";
 import { canPasskeys } from "../../passkeys.js";
 import { fieldText, problemText } from "../../problems.js";
 import { texts } from "../../text.js";
-import { CodeField, codeOf, kindsOf } from "../code-field.js";
+import { CodeField, codeFault, codeOf, kindsOf } from "../code-field.js";
 import { Dialog } from "../dialog.js";
 import { Field } from "../field.js";
 
@@ -28,12 +28,20 @@ const Question = ({ settings, asking, factors }) => {
   const [wrong, setWrong] = useState({ fields: new Map(), text: "" });
   const input = (name) => form.current?.elements.namedItem(name);
   const focus = (name) => (input(name) ?? form.current?.querySelector("input, button"))?.focus();
-  useEffect(() => focus(withPassword ? PASSWORD : CODE), []);
+  const begun = useRef(false);
+  useEffect(() => {
+    focus(withPassword && !begun.current ? PASSWORD : CODE);
+    begun.current = true;
+  }, [kind]);
   useEffect(() => {
     const [first] = wrong.fields.keys();
     if (first) focus(first);
   }, [wrong]);
 
+  const choose = (one) => {
+    setKind(one);
+    setWrong({ fields: new Map(), text: "" }); // that was said of another code
+  };
   const answer = async (work) => {
     if (busy) return;
     setBusy(true);
@@ -43,7 +51,7 @@ const Question = ({ settings, asking, factors }) => {
     } catch (problem) {
       if (problem.kind === "aborted" || !stays(problem)) return asking.failed(problem);
       setBusy(false);
-      const text = problemText(t, problem);
+      const text = problem.code === "wrong_code" ? codeFault(t, kind) : problemText(t, problem);
       const at = FAULTS.get(problem.code);
       if (problem.code === "second_factor_required" && !kind) setKind(factors.totp ? "otp" : "recovery");
       setWrong(at && input(at) ? { fields: new Map([[at, text]]), text: "" } : { fields: new Map(), text });
@@ -82,8 +90,8 @@ const Question = ({ settings, asking, factors }) => {
     ${withPassword &&
     html`<${Field} label=${t("sign.password")} name=${PASSWORD} type="password" autocomplete="current-password" error=${wrong.fields.get(PASSWORD)} />`}
     ${kind
-      ? html`<${CodeField} name=${CODE} kind=${kind} kinds=${kinds} error=${wrong.fields.get(CODE)} onKind=${setKind} />`
-      : kinds.map((one) => html`<button key=${one} type="button" class="link" data-testid="other-code" onClick=${() => setKind(one)}>${t(`code.use_${one}`)}</button>`)}
+      ? html`<${CodeField} name=${CODE} kind=${kind} kinds=${kinds} error=${wrong.fields.get(CODE)} onKind=${choose} />`
+      : kinds.map((one) => html`<button key=${one} type="button" class="link" data-testid="other-code" onClick=${() => choose(one)}>${t(`code.use_${one}`)}</button>`)}
     <div class="proof-choices">
       ${(withPassword || kind) &&
       html`<button class="button button-main" data-testid="proof-confirm" aria-disabled=${busy ? "true" : "false"}>${t(busy ? "proof.busy" : "proof.confirm")}</button>`}

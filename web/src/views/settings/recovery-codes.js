@@ -1,5 +1,6 @@
 /* Recovery codes, shown once: to be copied, taken along as a file, and then forgotten by the page. */
 import { useEffect, useRef } from "preact/hooks";
+import { copyText } from "../../copy.js";
 import { html } from "../../html.js";
 import { texts } from "../../text.js";
 import { handOut, Outcome, useLevel, useTask } from "./parts.js";
@@ -10,15 +11,11 @@ export const RecoveryCodes = ({ codes, me, onKept }) => {
   const task = useTask();
   useEffect(() => heading.current.focus(), [codes]);
   const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(codes.join("\n"));
-      task.tell({ done: t("recovery.copied") });
-    } catch {
-      task.tell({ text: t("recovery.copy_failed") });
-    }
+    const copied = await copyText(codes.join("\n"));
+    task.tell(copied ? { done: t("recovery.copied") } : { text: t("recovery.copy_failed") });
   };
   const download = () => {
-    const text = `${t("recovery.file", { name: me ?? "" })}\n\n${codes.join("\n")}\n`;
+    const text = `${me ? t("recovery.file", { name: me }) : t("recovery.file_unnamed")}\n\n${codes.join("\n")}\n`;
     handOut(new Blob([text], { type: "text/plain" }), "recado-recovery-codes.txt");
   };
   return html`<section class="block block-strong" aria-labelledby="codes-heading" data-testid="recovery-codes">

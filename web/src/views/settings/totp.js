@@ -54,7 +54,7 @@ export const Totp = ({ settings, on, onChanged }) => {
     onChanged(codes, t("totp.added"));
   };
   return html`<section class="block" aria-labelledby="totp-heading">
-    <h4 id="totp-heading" aria-level=${useLevel()}>${t("totp.heading")}</h4>
+    <h4 id="totp-heading" aria-level=${useLevel()} tabindex="-1">${t("totp.heading")}</h4>
     <${Outcome} task=${task} />
     ${offer
       ? html`<${Enrolment} settings=${settings} offer=${offer} onDone=${done} onCancel=${() => setOffer(null)} />`
