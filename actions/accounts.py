@@ -1,7 +1,9 @@
 """Accounts: sign up, sign in, does a name exist."""
 
+from enum import Enum
+from functools import partial
+
 import models.audit
-import models.erasure
 import models.users
 from actions import audit, credentials, factors, guessing, second_factor, sessions
 from actions.app import App, Origin, new_id
@@ -9,7 +11,7 @@ from actions.errors import Conflict, Fault, Forbidden, Invalid, NotFound, Unauth
 from actions.names import BadName, Name, parse_name
 from actions.sessions import Tokens
 from crypto import tokens, tombstones
-from models.users import User
+from models.users import Reserved, User
 
 # The same words for a wrong name and a wrong password: which one it was is nobody's business.
 WRONG = "The name or the password is wrong."
@@ -71,12 +73,27 @@ async def login(app: App, origin: Origin, *, username: str, password: str, devic
     return await sessions.begin(app, user, origin, device=device)
 
 
-async def exists(app: App, username: str) -> bool:
-    """Whether somebody has this name, or had it and was erased; False for what cannot be a name."""
-    if await person(app, username) is not None:
-        return True
+class Standing(Enum):
+    """What there is of a name: somebody has or had it, nobody can take it, or nothing is known of it."""
+
+    TAKEN = "taken"
+    ALIKE = "alike"
+    UNKNOWN = "unknown"
+
+
+async def standing(app: App, username: str) -> Standing:
+    """Whether somebody has this name, or had it and was erased; else whether it looks like such a name.
+
+    What cannot be a name is unknown.
+    """
     name = _name_or_none(username)
-    return name is not None and await models.erasure.is_marked(app.db, tombstones.known(app.keys.token, name.key, ()))
+    if name is None:
+        return Standing.UNKNOWN
+    if await person(app, username) is not None:
+        return Standing.TAKEN
+    marks = partial(tombstones.known, app.keys.token, name.key)
+    found = await models.users.reserved(app.db, marks=marks(()), looks=name.looks, marks_of_looks=marks(name.looks))
+    return {Reserved.ERASED: Standing.TAKEN, Reserved.ALIKE: Standing.ALIKE}.get(found, Standing.UNKNOWN)
 
 
 async def person(app: App, username: str) -> User | None:

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from actions import accounts, sessions
+from actions.accounts import Standing
 from actions.errors import Invalid
 from actions.sessions import Tokens
 from handlers.operation import Answer, Call
@@ -61,9 +62,10 @@ class UsernameQuery(msgspec.Struct, frozen=True):
 
 
 class Existence(msgspec.Struct, frozen=True):
-    """Whether somebody has the name."""
+    """Whether somebody has the name. `available` is false where nobody has it, and nobody can take it either."""
 
     exists: bool
+    available: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 async def register(call: Call[Credentials, None]) -> Answer:
@@ -105,7 +107,9 @@ async def ws_ticket(call: Call[None, None]) -> Answer:
 
 async def check_username(call: Call[None, UsernameQuery]) -> Answer:
     """Say whether a name exists."""
-    return Answer(Existence(await accounts.exists(call.app, call.query.username)))
+    found = await accounts.standing(call.app, call.query.username)
+    available = False if found is Standing.ALIKE else msgspec.UNSET
+    return Answer(Existence(found is Standing.TAKEN, available))
 
 
 def token_answer(keeps_cookie: bool, tokens: Tokens) -> Answer:

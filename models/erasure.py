@@ -16,7 +16,6 @@ from models.conversations import PAIR
 from models.db import Database, Engine, Row, execute, fetch, is_postgres, rows_of_marks
 from models.messages import SENT, WITHIN_TOLD, WITHIN_WITHHELD
 from models.timelines import Entry, Kind
-from models.users import MARKED
 
 ACCOUNT = 0  # in the place of a conversation: everything
 NO_BOUND = 2**62
@@ -166,15 +165,6 @@ def _begin_account(
     audit.forget_person(engine, user_id)
     audit.insert(engine, record)
     return Job(user_id, ACCOUNT, NO_BOUND, now), ended
-
-
-async def is_marked(db: Database, macs: Sequence[bytes]) -> bool:
-    """Whether one of these marks is that of a name which nobody may take."""
-    return await db.read(_is_marked, tuple(macs)) if macs else False
-
-
-def _is_marked(engine: Engine, macs: tuple[bytes, ...]) -> bool:
-    return bool(fetch(engine, MARKED + rows_of_marks(1, len(macs)), macs))
 
 
 async def stale(db: Database, *, now: int, untouched_since: int) -> list[Job]:

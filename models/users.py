@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import peewee
 
@@ -12,6 +13,7 @@ COLUMNS = "id, name, key, password, disabled_at, password_version"
 BY_KEY = f"SELECT {COLUMNS} FROM users WHERE key = %s"
 BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = %s"
 MARKED = "SELECT 1 FROM tombstones WHERE mac IN "
+ALIKE = "SELECT 1 FROM looks WHERE skeleton IN "
 PROFILE_COLUMNS = "name, display_name, language, receipts, presence, created_at"
 PROFILE = f"SELECT {PROFILE_COLUMNS} FROM users WHERE id = %s"
 CHANGEABLE = ("display_name", "language", "receipts", "presence")
@@ -79,6 +81,14 @@ class Profile:
     created_at: int
 
 
+class Reserved(Enum):
+    """Why nobody can take a name that nobody bears."""
+
+    NO = "it can be taken"
+    ERASED = "its owner was erased"
+    ALIKE = "it looks like another name"
+
+
 class NameTaken(Exception):
     """The name, or one that looks like it, belongs to somebody."""
 
@@ -124,6 +134,28 @@ def _create(
         raise NameTaken
     execute(engine, "INSERT INTO heads (user_id, position) VALUES (%s, 0)", (user_id,))
     audit.insert(engine, record)
+
+
+async def reserved(
+    db: Database, *, marks: Sequence[bytes], looks: frozenset[str], marks_of_looks: Sequence[bytes]
+) -> Reserved:
+    """Whether a name that nobody bears may be taken: not when its owner was erased, or when it looks like another one.
+
+    `marks` and `marks_of_looks`: under what the name, and its looks, are kept if their owner was erased.
+    """
+    return await db.read(_reserved, tuple(marks), sorted(looks), tuple(marks_of_looks))
+
+
+def _reserved(
+    engine: Engine, marks: tuple[bytes, ...], looks: list[str], marks_of_looks: tuple[bytes, ...]
+) -> Reserved:
+    def marked(macs: tuple[bytes, ...]) -> bool:
+        return bool(macs and fetch(engine, MARKED + rows_of_marks(1, len(macs)), macs))
+
+    if marked(marks):
+        return Reserved.ERASED
+    alike = fetch(engine, ALIKE + rows_of_marks(1, len(looks)), looks) or marked(marks_of_looks)
+    return Reserved.ALIKE if alike else Reserved.NO
 
 
 async def by_key(db: Database, key: str) -> User | None:

@@ -10,6 +10,7 @@ import pytest
 
 import models.users
 from actions import accounts, sessions
+from actions.accounts import Standing
 from actions.app import App, Hashing, Origin
 from actions.errors import Conflict, Forbidden, Invalid, NotFound, Refused, TooMany, TryLater, Unauthenticated
 from crypto import passwords
@@ -75,10 +76,16 @@ async def test_every_bad_field_is_named(sqlite_url: str, username: str, password
         assert await rows(app, "SELECT id FROM users") == []
 
 
-@pytest.mark.parametrize("other", ["alice", "ALICE", "a1ice", "ａｌｉｃｅ"])
-async def test_a_taken_name_and_its_look_alikes_are_refused(database_url: str, other: str) -> None:
+TAKEN, ALIKE = Standing.TAKEN, Standing.ALIKE
+
+
+@pytest.mark.parametrize(
+    ("other", "standing"), [("alice", TAKEN), ("ALICE", TAKEN), ("a1ice", ALIKE), ("ａｌｉｃｅ", TAKEN)]
+)
+async def test_a_taken_name_and_its_look_alikes_are_refused(database_url: str, other: str, standing: Standing) -> None:
     async with running_app(database_url) as app:
         await register(app, "alice")
+        assert await accounts.standing(app, other) is standing
         with pytest.raises(Conflict) as refused:
             await register(app, other)
         assert faults(refused.value) == [("username", "taken")]
@@ -347,13 +354,13 @@ async def test_no_limiter_holds_what_was_typed_as_a_name(sqlite_url: str) -> Non
 
 async def test_a_name_exists_without_regard_to_case(database_url: str) -> None:
     async with running_app(database_url) as app:
-        assert not await accounts.exists(app, "alice")
+        assert await accounts.standing(app, "alice") is Standing.UNKNOWN
         await register(app, "Alice")
-        assert await accounts.exists(app, "alice")
-        assert await accounts.exists(app, "ALICE")
-        assert not await accounts.exists(app, "alicia")
+        assert await accounts.standing(app, "alice") is Standing.TAKEN
+        assert await accounts.standing(app, "ALICE") is Standing.TAKEN
+        assert await accounts.standing(app, "alicia") is Standing.UNKNOWN
         for impossible in ("", "a", "a b", "x" * 300, "\ud800\ud800\ud800", "a\0bc"):
-            assert not await accounts.exists(app, impossible)
+            assert await accounts.standing(app, impossible) is Standing.UNKNOWN
 
 
 @pytest.mark.parametrize("name", ["bob", "", "no such name!"])
@@ -368,7 +375,7 @@ async def test_whom_one_must_know_is_there_or_not_found(sqlite_url: str, name: s
 async def test_who_does_not_exist_is_not_remembered(sqlite_url: str) -> None:
     async with running_app(sqlite_url) as app:
         assert await accounts.person(app, "alice") is None
-        assert not await accounts.exists(app, "alice")
+        assert await accounts.standing(app, "alice") is Standing.UNKNOWN
         await register(app, "alice")
         found = await accounts.person(app, "ALICE")
         assert found is not None
@@ -392,7 +399,7 @@ async def test_people_are_looked_up_once_a_minute_and_no_more_than_so_many_kept(
         monkeypatch.setattr(models.users, "by_key", counted)
         for name in ("alice", "Alice", "ALICE"):
             assert await accounts.person(app, name)
-            assert await accounts.exists(app, name)
+            assert await accounts.standing(app, name) is Standing.TAKEN
         assert asked == ["alice"]
         clock.turn(seconds=61)
         await accounts.person(app, "alice")

@@ -7,6 +7,7 @@ import pytest
 
 import models.erasure
 from actions import accounts, blocks, changes, conversations, erasure, messages, names, sessions, step_up
+from actions.accounts import Standing
 from actions.app import REMEMBER_KEYS, App, Caller
 from actions.errors import Conflict, NotFound, Unauthenticated
 from actions.messages import Outgoing
@@ -278,8 +279,9 @@ async def test_their_sessions_end_everywhere_at_once(database_url: str) -> None:
 async def test_nobody_can_take_the_name_or_one_that_looks_like_it(database_url: str) -> None:
     async with running_app(database_url) as app:
         await erase(app, await join(app, "alice"))
-        assert await accounts.exists(app, "alice")
-        assert not await accounts.exists(app, "alicia")
+        assert await accounts.standing(app, "alice") is Standing.TAKEN
+        assert await accounts.standing(app, "a1ice") is Standing.ALIKE
+        assert await accounts.standing(app, "alicia") is Standing.UNKNOWN
         # Nor when the key that marked it is not the current one any more.
         app.keys = replace(app.keys, token=Ring((make_key(), *app.keys.token.keys)))
         assert names.parse_name("ALICE").key == "alice"

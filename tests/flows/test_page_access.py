@@ -259,7 +259,9 @@ def test_what_is_said_of_a_name_never_contradicts_itself(arrive: Arrive, instanc
     alice.at("username").fill("alex")
     alice.sees("name-check", state="free")
     expect(alice.at("username-error")).to_have_count(0)
-    alice.fill("a1ice")  # looks like alice: who asks whether there is somebody is not told that
+    alice.at("username").fill("a1ice")  # looks like alice
+    alice.sees("name-check", state="taken")
+    alice.fill("a1ice")
     alice.sees_text("username-error", "taken")
     expect(alice.at("name-check")).to_have_count(0)
 

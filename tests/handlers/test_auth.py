@@ -127,6 +127,13 @@ def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(server: Instance,
     assert set(wrong.headers) == set(unknown.headers)
 
 
+def test_a_name_that_looks_like_another_one_is_not_available(server: Instance) -> None:
+    assert register(server, "wilma").status == 201
+    answer = server.call("GET", "/api/auth/check-username/?username=wi1ma")
+    assert (answer.status, answer.json) == (200, {"exists": False, "available": False})
+    assert register(server, "wi1ma").status == 409
+
+
 def test_the_first_operations_ignore_unknown_fields(server: Instance) -> None:
     assert register(server, "Lotte", email="a@b.c", next="//evil").status == 201
     assert server.call("GET", "/api/auth/check-username/?username=lotte&page=1").json == {"exists": True}

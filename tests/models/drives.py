@@ -161,6 +161,9 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
     "audit_log.take_first_key": lambda db, message: audit_log.take_first_key(db),
     "audit_log.reseal": lambda db, message: audit_log.reseal(db, AUDIT_KEEPER),
     "users.create": lambda db, message: add_person(db, 3_000_000, "newcomer"),
+    "users.reserved": lambda db, message: users.reserved(
+        db, marks=[b"mark", b"other"], looks=frozenset({"look", "other"}), marks_of_looks=[b"mark", b"other"]
+    ),
     "users.by_key": lambda db, message: users.by_key(db, "person1"),
     "users.by_id": lambda db, message: users.by_id(db, 1),
     "users.names_of": lambda db, message: users.names_of(db, range(1, SOME)),
@@ -274,7 +277,6 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
     "doomed_keys.reseal": lambda db, message: renew_key(db),
     "doomed_keys.destroy_key": lambda db, message: doomed_keys.destroy_key(db, OLD_KEY),
     "erasure.begin_account": lambda db, message: erase_somebody(db),
-    "erasure.is_marked": lambda db, message: erasure.is_marked(db, [b"mark", b"other"]),
     "erasure.next_membership": lambda db, message: erasure.next_membership(db, 1),
     "erasure.leave": lambda db, message: erasure.leave(db, 3_000_001, CONVERSATION),
     "erasure.forget_events": lambda db, message: erasure.forget_events(db, 3_000_001),

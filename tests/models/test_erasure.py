@@ -11,6 +11,7 @@ from models.drafts import Missing
 from models.erasure import ACCOUNT, Job
 from models.timelines import Kind
 from models.timers import Timer
+from models.users import Reserved
 from tests.models.storage import (
     NOW,
     add_conversation,
@@ -127,9 +128,8 @@ async def test_an_erased_person_is_nobody_at_once(database_url: str) -> None:
         for table in ("looks", "blocks", "heads"):
             assert await rows(db, f"SELECT 1 FROM {table} WHERE user_id = %s", ALICE) == []
         assert await rows(db, "SELECT device, network FROM sessions") == [("", "")]
-        assert await erasure.is_marked(db, [b"mark"])
-        assert not await erasure.is_marked(db, [b"other"])
-        assert not await erasure.is_marked(db, [])
+        for marks, found in (([b"mark"], Reserved.ERASED), ([b"other"], Reserved.NO), ([], Reserved.NO)):
+            assert await models.users.reserved(db, marks=marks, looks=frozenset({"a"}), marks_of_looks=marks) is found
         again = await erasure.begin_account(
             db, ALICE, name="deleted-2", password="p", marks=(), now=NOW, record=record()
         )

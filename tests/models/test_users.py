@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from models import passwords, sessions, users
-from models.users import NameTaken, Profile, User
+from models.users import NameTaken, Profile, Reserved, User
 from tests.models.storage import NOW, add_person, opened, record, rows, session
 
 
@@ -48,6 +48,13 @@ async def test_a_taken_name_or_look_is_refused_and_nothing_of_it_stays(database_
         assert await rows(db, "SELECT id FROM users") == [(1,)]
         assert await rows(db, "SELECT user_id FROM heads") == [(1,)]
         assert await rows(db, "SELECT action FROM audit") == [("register",)]
+
+
+async def test_a_look_that_somebody_has_is_reserved(database_url) -> None:
+    async with opened(database_url) as db:
+        await create(db, 1, "alice")
+        for looks, found in ((("other", "alice"), Reserved.ALIKE), (("other",), Reserved.NO)):
+            assert await users.reserved(db, marks=(), looks=frozenset(looks), marks_of_looks=(b"mark",)) is found
 
 
 async def test_of_many_who_want_one_name_at_once_one_gets_it(database_url) -> None:

@@ -417,6 +417,12 @@ export const createClient = ({
     }
   };
 
+  const standingOf = async (username, { signal } = {}) => {
+    const { status, said } = await ask("GET", query("/api/auth/check-username/", { username }), { signal });
+    if (typeof said?.exists !== "boolean") throw new Problem("problem", { status, code: "bad_answer" });
+    return said;
+  };
+
   const readSoon = () => {
     if (timers.has("reads")) return;
     later("reads", READ_MS, () => {
@@ -812,10 +818,14 @@ export const createClient = ({
         @param {string} username
         @param {{signal?: AbortSignal}} [options]
         @returns {Promise<boolean>} */
-    async checkUsername(username, { signal } = {}) {
-      const { status, said } = await ask("GET", query("/api/auth/check-username/", { username }), { signal });
-      if (typeof said?.exists !== "boolean") throw new Problem("problem", { status, code: "bad_answer" });
-      return said.exists;
+    checkUsername: async (username, options) => (await standingOf(username, options)).exists,
+    /** Whether a new account cannot have that name: somebody has it, or one that looks like it.
+        @param {string} username
+        @param {{signal?: AbortSignal}} [options]
+        @returns {Promise<boolean>} */
+    async isTaken(username, options) {
+      const { exists, available } = await standingOf(username, options);
+      return exists || available === false;
     },
     /** A page of conversations, as the server has them; `next` is for the following call.
         @param {{limit?: number, next?: string}} [options] */

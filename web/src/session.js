@@ -155,5 +155,6 @@ export const createSession = ({ client, store, keeps = true, tabs, watching, dev
     secondFactor: (mfaToken, proof) => signInBy(() => client.secondFactor({ mfa_token: mfaToken, ...proof })),
     passkey: (credential) => signInBy(() => client.passkey(credential, named)),
     exists: (username, signal) => client.checkUsername(username, { signal }),
+    isTaken: (username, signal) => client.isTaken(username, { signal }),
   };
 };

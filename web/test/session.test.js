@@ -310,4 +310,7 @@ test("whether a name is taken is asked without a session", async () => {
   const here = scene({ answers: { "GET /api/auth/check-username/": ({ search }) => answer(200, { exists: search === "?username=b%C3%B6b" }) } });
   assert.equal(await here.session.exists("böb"), true);
   assert.equal(await here.session.exists("bob"), false);
+  assert.deepEqual([await here.session.isTaken("böb"), await here.session.isTaken("bob")], [true, false]);
+  const alike = scene({ answers: { "GET /api/auth/check-username/": () => answer(200, { exists: false, available: false }) } });
+  assert.deepEqual([await alike.session.exists("b0b"), await alike.session.isTaken("b0b")], [false, true]);
 });

@@ -42,7 +42,7 @@ export const en = Object.freeze({
   "check.waiting": "Checking…",
   "check.failed": "The name could not be checked right now",
   "check.free": "This name is free",
-  "check.taken": "This name is taken",
+  "check.taken": "This name, or one that looks like it, is taken",
   "check.exists": "This person is on Recado",
   "check.missing": "Nobody has this name",
   "check.self": "That is you: a note to yourself",

@@ -42,7 +42,7 @@ export const ptBR = Object.freeze({
   "check.waiting": "Verificando…",
   "check.failed": "Não foi possível verificar o nome agora",
   "check.free": "Este nome está livre",
-  "check.taken": "Este nome já está em uso",
+  "check.taken": "Este nome, ou um parecido, já está em uso",
   "check.exists": "Esta pessoa está no Recado",
   "check.missing": "Ninguém tem este nome",
   "check.self": "É você: uma nota para si",

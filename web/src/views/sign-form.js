@@ -39,7 +39,7 @@ export const SignForm = ({ session, registering, onSecond, onRegistered }) => {
   const form = useRef(null);
   const [busy, setBusy] = useState(false);
   const [wrong, setWrong] = useState({ fields: new Map(), text: "" });
-  const check = useMemo(() => createCheck({ exists: session.exists }), [session]);
+  const check = useMemo(() => createCheck({ exists: session.isTaken }), [session]);
   const input = (name) => form.current.elements.namedItem(name);
 
   const refuse = (what) => {
