@@ -82,6 +82,7 @@ class Database:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="recado-db-writer")
         self._lock = threading.Lock()
         self._failures = 0
+        self._was_open = False  # whether there ever was a connection
         self._silent_until = 0.0
         # Each open connection, with the number of failures there had been when it was opened.
         self._connections: dict[Any, int] = {}
@@ -183,9 +184,12 @@ class Database:
         try:
             _open(self.engine)
         except (peewee.DatabaseError, peewee.InterfaceError) as error:
-            self._tell(f"cannot connect: {reason_of(error)}")
-            raise Unavailable(f"cannot connect: {reason_of(error)}") from error
+            reason = f"cannot connect: {reason_of(error)}"
+            if self._was_open:  # else whoever starts is told, and tells it
+                self._tell(reason)
+            raise Unavailable(reason) from error
         with self._lock:
+            self._was_open = True
             self._connections[self.engine.connection()] = failures
 
     def _note_failure(self, error: Exception) -> None:

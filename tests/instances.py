@@ -45,6 +45,7 @@ class Instance:
         self.port = port
         self.log_path = home / f"server-{id(self)}.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.has_left = False  # once asked to end, it refuses what comes meanwhile
         self.environment = {
             "PATH": os.environ["PATH"],
             "PYTHONUNBUFFERED": "1",
@@ -105,6 +106,7 @@ class Instance:
         if self.process is None:
             return 0
         if self.process.poll() is None:
+            self.has_left |= signum != signal.SIGKILL
             self.process.send_signal(signum)
         try:
             return self.process.wait(STOP_SECONDS)

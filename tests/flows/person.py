@@ -220,7 +220,8 @@ class Person:
             self.complaints.append(f"{message.type}: {message.text}")
 
     def _response(self, response: Response) -> None:
-        if response.status >= 500:
+        server = self.instance.instance if isinstance(self.instance, Relay) else self.instance
+        if response.status >= 500 and not (response.status == 503 and server.has_left):
             self.complaints.append(f"{response.status}: {response.request.method} {response.url}")
 
     def _dialog(self, dialog: Dialog) -> None:

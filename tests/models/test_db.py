@@ -233,15 +233,19 @@ async def test_the_log_says_why_and_says_it_seldom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "recado.db"
-    path.write_bytes(b"not a database " * 100)
     db = Database(f"sqlite:///{path}", threads=1)
 
     async def fail() -> list[str]:
         caplog.clear()
+        path.write_bytes(b"not a database " * 100)
         with pytest.raises(Unavailable):
             await db.read(fetch, "SELECT 1")
         return [vars(record)["reason"] for record in caplog.records]
 
+    assert await fail() == []  # at the start it is told, not logged
+    path.unlink()
+    assert await db.read(fetch, "SELECT 1") == [(1,)]
+    db._failures += 1  # another one has met the end of the server
     assert await fail() == ["cannot connect: DatabaseError SQLITE_NOTADB"]
     assert await fail() == []
     monkeypatch.setattr(module, "SILENT_SECONDS", 0)
