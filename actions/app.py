@@ -135,6 +135,8 @@ class ToTell:
     people: dict[int, bool] = field(default_factory=dict)  # True: they began or ceased to show themselves
     pairs: dict[tuple[int, int], bool] = field(default_factory=dict)  # low id first; True: they saw one another before
     newcomers: dict[Connection, None] = field(default_factory=dict)
+    # Newcomers that were shown who is on this instance alone: others could not be asked.
+    unsure: dict[Connection, None] = field(default_factory=dict)
     strained: bool = False  # there is too much else to do
 
 

@@ -54,7 +54,8 @@ def greet(app: App, connection: Connection) -> None:
 
 def go(app: App, connection: Connection, *, is_last: bool) -> None:
     """A connection has gone; `is_last`: there is no other of this person here."""
-    app.to_tell.newcomers.pop(connection, None)
+    for waiting in (app.to_tell.newcomers, app.to_tell.unsure):
+        waiting.pop(connection, None)
     if is_last:
         app.presence.go(connection.user_id)
 
@@ -89,9 +90,12 @@ async def online_among(app: App, user_ids: Iterable[int]) -> set[int]:
 
 async def turn(app: App) -> None:
     """Tell what there is to tell, unless there is too much else to do; called once a second."""
-    to_tell = app.to_tell
+    to_tell, fell_back = app.to_tell, app.presence.fell_back
     for user_id in await app.presence.turn():
         to_tell.people.setdefault(user_id, False)
+    if app.presence.fell_back == fell_back:  # the others can be asked again: nobody there will tell by themselves
+        to_tell.newcomers |= to_tell.unsure
+        to_tell.unsure = {}
     to_tell.strained = await _is_strained(app)
     if to_tell.strained:
         return
@@ -124,7 +128,10 @@ async def _tell_all(app: App, people: dict[int, bool], pairs: dict[Pair, bool], 
     circles = await models.presence.circles_of(app.db, sorted(asked), most=MOST_PEERS)
     meetings = await models.presence.meetings(app.db, list(pairs))
     peers = {peer for circle in circles.values() for peer, _ in circle.peers}
+    fell_back = app.presence.fell_back
     online = await online_among(app, [*asked, *peers, *(user_id for pair in pairs for user_id in pair)])
+    if app.presence.fell_back != fell_back:
+        app.to_tell.unsure |= {connection: None for connection in newcomers if connection in app.attached}
     await _note_seen(app, people)
     for user_id, switched in people.items():
         circle = circles.get(user_id)

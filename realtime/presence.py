@@ -15,6 +15,8 @@ Clock = Callable[[], float]
 class Presence(Protocol):
     """What actions see of it. MUST be called on the event loop's thread."""
 
+    fell_back: int  # times it answered from this instance alone, because the others could not be asked
+
     def come(self, user_id: int) -> None:
         """They have a connection to this instance; again changes nothing. A plain call, never waits."""
 
@@ -78,6 +80,8 @@ class Here:
 
 class LocalPresence:
     """The presence of a single process."""
+
+    fell_back = 0
 
     def __init__(self, grace_seconds: float = 10.0, *, clock: Clock = time.monotonic) -> None:
         self._here = Here(grace_seconds, clock)

@@ -377,6 +377,42 @@ async def test_what_could_not_be_told_is_told_later(sqlite_url: str, monkeypatch
         assert (waiting.people, waiting.pairs, waiting.newcomers) == ({}, {}, {})
 
 
+async def test_a_newcomer_is_shown_again_who_is_there_when_the_other_instances_could_not_be_asked(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(sqlite_url) as (app, _):
+        alice, bob = await friends(app, "alice", "bob")
+        await there(app, alice)
+        of_bob, gone = await arrive(app, bob), await arrive(app, bob)
+        among, turn = app.presence.among, app.presence.turn
+
+        def falls_back() -> None:
+            app.presence.fell_back += 1
+
+        async def nobody(user_ids: set[int]) -> set[int]:
+            falls_back()
+            return set()
+
+        async def alone() -> list[int]:
+            falls_back()
+            return await turn()
+
+        monkeypatch.setattr(app.presence, "among", nobody)
+        monkeypatch.setattr(app.presence, "turn", alone)
+        for _ in range(2):
+            await presence.turn(app)
+        attach.detach(app, gone)
+        monkeypatch.setattr(app.presence, "among", among)
+        await presence.turn(app)
+        assert seen(of_bob) == []  # not before the others answer
+        monkeypatch.setattr(app.presence, "turn", turn)
+        await presence.turn(app)
+        assert seen(of_bob) == [("alice", True, None)]
+        assert (app.to_tell.newcomers, app.to_tell.unsure) == ({}, {})
+        await presence.turn(app)
+        assert seen(of_bob) == []
+
+
 async def test_what_changes_while_it_is_told_is_told_by_the_next_turn(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
