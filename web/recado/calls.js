@@ -15,8 +15,8 @@ export const nextOf = (header) => {
 /** @typedef {{body?: object, headers?: Record<string, string>, signal?: AbortSignal, file?: boolean}} Asking
     `file`: what is said is a file (a Blob), and may take ten minutes. */
 
-/** `onDate` is told the server's own time of each answer, in milliseconds. */
-export const createCalls = ({ url, fetch, clock, credentials, onDate = (_at) => {} }) => {
+/** `time`, a server's clock, hears the date of each answer. */
+export const createCalls = ({ url, fetch, clock, now, credentials, time }) => {
   const standing = new Set();
 
   /** @param {string} method
@@ -31,6 +31,7 @@ export const createCalls = ({ url, fetch, clock, credentials, onDate = (_at) => 
       controller.abort();
     };
     if (abandoned) throw new Problem("aborted");
+    const asked = now();
     const patience = clock.setTimeout(() => controller.abort(), file ? PATIENCE_FILE_MS : PATIENCE_MS);
     signal?.addEventListener("abort", abandon);
     standing.add(abandon);
@@ -55,8 +56,8 @@ export const createCalls = ({ url, fetch, clock, credentials, onDate = (_at) => 
       signal?.removeEventListener("abort", abandon);
       standing.delete(abandon);
     }
-    const at = Date.parse(answer.headers.get("Date") ?? "");
-    if (at) onDate(at);
+    const date = Date.parse(answer.headers.get("Date") ?? "");
+    if (date) time.hear(date, asked);
     if (!answer.ok) throw problemOf(answer.status, answer.headers.get("Retry-After"), text);
     try {
       return { status: answer.status, said: text ? JSON.parse(text) : null, next: nextOf(answer.headers.get("Link")) };

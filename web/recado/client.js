@@ -5,6 +5,7 @@ import { createLog } from "./log.js";
 import { isCount, keyOf, makeUuid } from "./names.js";
 import { createOutbox, extrasOf } from "./outbox.js";
 import { Problem } from "./problems.js";
+import { createServerClock } from "./server_clock.js";
 import { memoryStore } from "./store.js";
 import { createTabs } from "./tabs.js";
 import { COOKIE_HEADER, createTokens, subjectOf } from "./tokens.js";
@@ -110,7 +111,6 @@ export const createClient = ({
   let era = 0; // goes up when everything kept was put away
   let inbox = [];
   let pumping = null;
-  let serverAhead = null; // the server's clock less ours
   let older = new Map(); // key of the peer -> path of the next older page, or null
   let reads = new Map(); // key of the peer -> {peer, upTo}: not known to be told
   let typed = new Map();
@@ -149,12 +149,14 @@ export const createClient = ({
 
   const log = createLog();
   const book = createBook();
+  const time = createServerClock(now);
   const { ask, abandon } = createCalls({
     url: base,
     fetch,
     clock,
+    now,
     credentials: session === "cookie" ? "same-origin" : "omit",
-    onDate: (at) => (serverAhead = at - now()),
+    time,
   });
 
   const tabs = createTabs({
@@ -380,11 +382,10 @@ export const createClient = ({
 
   // --- times: the server's only
 
-  const serverNow = () => (serverAhead === null ? null : now() + serverAhead);
-  const isOver = (message) => message.expires_at !== undefined && serverNow() !== null && Date.parse(message.expires_at) <= serverNow();
+  const isOver = ({ expires_at: ends }) => ends !== undefined && time.now() !== null && Date.parse(ends) <= time.now();
 
   const watchExpiry = () => {
-    const moment = serverNow();
+    const moment = time.now();
     if (moment === null) return;
     let next = Infinity;
     const over = new Set();
@@ -649,7 +650,7 @@ export const createClient = ({
     for (const what of [...timers.keys()]) never(what);
     inbox = [];
     me = null;
-    serverAhead = null;
+    time.forget();
     [older, reads, typed] = [new Map(), new Map(), new Map()];
     acked = began = 0;
     following = Promise.resolve();
@@ -931,6 +932,6 @@ export const createClient = ({
       else tabs.post({ kind: "typing", peer });
     },
     /** The server's time in milliseconds, or null before its first answer. The device's clock may be wrong. */
-    serverNow,
+    serverNow: time.now,
   };
 };

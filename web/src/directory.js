@@ -244,6 +244,8 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
       if (!isCount(id)) return;
       ended.add(id);
       if (!row) return;
+      // What its own time has ended before this word of it may have been listed by the server a moment longer.
+      if (row.last === null && row.ended === id) return void loadAnew();
       const wasLast = row.last?.id === id;
       const left = wasLast ? (client.messages(key).findLast((message) => message.id !== undefined) ?? null) : row.last;
       if (wasLast) setRows(withRow(rows.peek(), key, { last: left, ended: left ? undefined : id }));

@@ -261,7 +261,8 @@ test("what ends by itself is shown no longer than that, without a word of the se
   await here.clock.forward(1);
   // The server's clock may be behind: that is not asked about without end. Until it says more, the conversation stays.
   assert.deepEqual([here.row().last, here.row().unread, here.asked.length], [null, 0, 2]);
-  await here.directory.load();
+  here.directory.gone(6, "bob");
+  await settle();
   assert.equal(here.row().last.id, 4);
   here.directory.stop();
   assert.deepEqual(here.clock.waits(), []);
