@@ -56,6 +56,17 @@ LOOK = """(state) => {
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
 
+# Counts the tones that are played; the page itself plays none in a test.
+COUNT_TONES = """window.tones = 0;
+window.AudioContext = class {
+  state = "running"; currentTime = 0; destination = {};
+  createOscillator() { window.tones += 1; return { frequency: {}, connect: (to) => to, start() {}, stop() {} }; }
+  createGain() {
+    const gain = { setValueAtTime() {}, linearRampToValueAtTime() {}, exponentialRampToValueAtTime() {} };
+    return { gain, connect: (to) => to };
+  }
+};
+if (location.origin !== "null") localStorage.setItem("recado.look", JSON.stringify({ sound: true }));"""
 # Asks until the answer is yes: a promise that a predicate of Playwright's gives is not waited for.
 ASK = """async (most) => {
   const ask = @QUESTION@;
@@ -203,6 +214,11 @@ class Person:
     def looks(self) -> None:
         """Come back to this one."""
         self.page.evaluate(LOOK, "visible")
+
+    def has_sound(self) -> None:
+        """Tones are on; from now on `tones` of each tab counts those that were played there."""
+        self.context.add_init_script(COUNT_TONES)
+        self.page.reload()
 
     def foreign_requests(self) -> list[str]:
         """What went to another origin than the instance's."""

@@ -42,6 +42,30 @@ def has_state(who: Person, text: str, state: str) -> None:
     expect(who.message(text)).to_have_attribute("data-state", state, timeout=PATIENCE_MS)
 
 
+def test_what_waits_is_taken_back_until_it_may_be_on_its_way(arrive: Arrive, instance: Instance) -> None:
+    alice, bob = two(arrive, instance)
+    alice.context.set_offline(True)
+    alice.sees("connection", state="offline")
+    for text in ("said too soon", "said well"):
+        alice.write(text)
+        has_state(alice, text, "sending")
+    alice.does("take-back", "said too soon")
+    expect(alice.at("message-text")).to_have_text(["said well"])
+    assert alice.page.evaluate("document.activeElement !== document.body")
+    alice.context.set_offline(False)
+    for one in (alice, bob):
+        one.reads("said well")
+    # After a reload nobody knows what had gone out before.
+    instance.stop()
+    alice.write("on its way, perhaps")
+    alice.page.reload()
+    alice.choose("bob")
+    alice.does("take-back", "on its way, perhaps")
+    alice.sees_text("toast", "may have been sent")
+    instance.start()
+    bob.reads("said well", "on its way, perhaps")
+
+
 def test_ones_own_message_is_sent_then_delivered_then_read(arrive: Arrive, instance: Instance) -> None:
     alice, bob = two(arrive, instance)
     bob.page.goto("about:blank")

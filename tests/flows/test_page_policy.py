@@ -216,7 +216,8 @@ def test_the_browser_keeps_no_token_that_a_script_could_read(chromium: Browser, 
         alice.page.wait_for_function("() => navigator.serviceWorker.controller !== null")
         left = alice.page.evaluate(LEFT_BEHIND)
         shell = left.pop("cached")  # the same for everybody
-        assert set(shell) <= {"/", *re.findall(r"/static/[\w.-]+", instance.call("GET", "/sw.js").body.decode())}
+        files = re.findall(r"/static/[\w.-]+", instance.call("GET", "/sw.js").body.decode())
+        assert set(shell) <= {"/", "/spoken", *files}
         assert left.pop("history") == {"thread": True}  # that one is open, not which
         assert left == nothing
         assert not _words_of_tokens(alice)

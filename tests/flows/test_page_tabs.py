@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.flows.person import PATIENCE_MS, Arrive, Person
+from tests.flows.person import PATIENCE_MS, Arrive, Person, comes_to, write
 from tests.instances import Instance
 
 # A sign-in that does not come by the page: the cookie is another person's from then on.
@@ -97,6 +97,29 @@ def test_what_is_read_in_one_tab_is_read_in_the_other(arrive: Arrive, instance: 
         expect(alice.on(tab).at("unread")).to_have_count(0)
         expect(tab).to_have_title("Recado")
     expect(bob.at("message").last).to_have_attribute("data-state", "read", timeout=PATIENCE_MS)
+
+
+def test_what_one_tab_shows_is_heard_in_none_and_what_nobody_sees_in_one(arrive: Arrive, instance: Instance) -> None:
+    tokens = {name: instance.sign_in(name) for name in ("bob", "carol")}
+    alice = arrive()
+    alice.has_sound()
+    alice.sign_in("alice")
+    alice.open("carol")
+    first, second = alice.page, alice.tab()
+    alice.on(second).is_live()
+    alice.open("bob")
+    write(instance, tokens["bob"], "alice", "seen in the second")
+    alice.reads("seen in the second")
+    alice.on(first)
+    write(instance, tokens["carol"], "alice", "seen in the first")
+    alice.reads("seen in the first")
+    for tab in (first, second):
+        tab.wait_for_timeout(500)  # a tone comes a moment after its message
+        assert tab.evaluate("tones") == 0
+        alice.on(tab).looks_away()
+    write(instance, tokens["bob"], "alice", "seen in none")
+    comes_to(first, "() => tones > 0")
+    assert second.evaluate("tones") == 0
 
 
 def test_whoever_is_muted_or_blocked_in_one_tab_is_in_the_other(arrive: Arrive, instance: Instance) -> None:

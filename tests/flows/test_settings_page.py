@@ -115,6 +115,38 @@ def test_a_profile_is_changed_and_a_refused_change_goes_back(arrive: Arrive, ins
     expect(alice.page.locator("html")).to_have_attribute("lang", "en")
 
 
+def test_the_language_is_changed_before_signing_in(arrive: Arrive, instance: Instance) -> None:
+    instance.register("alice")
+    token = instance.sign_in("alice")
+    alice = arrive(locale="pt-BR")
+    alice.at("username").fill("alice")
+    expect(alice.at("sign-language")).to_have_value("pt-BR")
+    alice.at("sign-language").focus()
+    alice.at("sign-language").select_option("en")
+    alice.sees_text("submit", "Sign in")
+    # Nothing that was typed is lost, and the keyboard stays where it is.
+    expect(alice.at("username")).to_have_value("alice")
+    expect(alice.at("sign-language")).to_be_focused()
+    alice.page.reload()
+    alice.sees_text("submit", "Sign in")
+    alice.sign_in("alice")
+    show(alice, "profile")
+    alice.sees_text("settings-part", "Display name")
+    expect(alice.at("language")).to_have_value("")
+    assert instance.call("GET", "/api/users/me/", token=token).json.get("language") is None
+    alice.at("language").select_option("pt-BR")
+    alice.sees_text("settings-part", "Nome de exibição")
+    # What this device was told holds for whoever has chosen nothing, and outlives a sign-out.
+    alice.at("settings-appearance").click()
+    alice.at("theme-dark").click()
+    alice.at("settings-close").click()
+    alice.at("sign-out").click()
+    for _ in range(2):
+        alice.sees_text("submit", "Sign in")
+        expect(alice.page.locator("html")).to_have_attribute("data-theme", "dark")
+        alice.page.reload()
+
+
 def test_sessions_are_listed_and_ended_after_a_proof(arrive: Arrive, instance: Instance) -> None:
     instance.register("alice")
     laptop, phone, third = arrive(), arrive(user_agent=FIREFOX), arrive()

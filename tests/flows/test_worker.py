@@ -11,21 +11,22 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
 from tests.flows.front import Front, maintenance
-from tests.flows.person import PATIENCE_MS, WATCH_POLICY
+from tests.flows.person import PATIENCE_MS, WATCH_POLICY, comes_to, person
 from tests.instances import Instance, Reply
 
 BUILD = re.compile(rb'<meta name="recado-build" content="(\w+)"')
 OTHER = b"0123456789ab"
 
-CACHES = "async () => (await caches.keys()).sort()"
-CACHED = """async () => {
-  const [name] = await caches.keys();
+SHELLS = "(await caches.keys()).filter((name) => name.startsWith('recado-')).sort()"
+CACHES = f"async () => {SHELLS}"
+CACHED = f"""async () => {{
+  const [name] = {SHELLS};
   const cache = await caches.open(name);
   const rows = await Promise.all((await cache.keys()).map((key) => cache.match(key)));
-  return Promise.all(rows.map(async (row) => ({
+  return Promise.all(rows.map(async (row) => ({{
     path: new URL(row.url).pathname, policy: row.headers.get("Content-Security-Policy"), text: await row.text(),
-  })));
-}"""
+  }})));
+}}"""
 # Looks again and again, and gives up in the end.
 UNTIL = """const until = async (found) => {
   for (const end = performance.now() + 20_000; performance.now() < end; ) {
@@ -38,7 +39,7 @@ UNTIL = """const until = async (found) => {
 # In a worker: waits until it has taken over.
 ACTIVATED = f"async () => {{ {UNTIL} await until(() => self.serviceWorker.state === 'activated'); }}"
 # Waits until only this build is kept.
-ONLY = f"async (name) => {{ {UNTIL} await until(async () => String(await caches.keys()) === name); }}"
+ONLY = f"async (name) => {{ {UNTIL} await until(async () => String({SHELLS}) === name); }}"
 # Asks for a newer version, and gives its state when it is installed.
 UPDATED = f"""async () => {{ {UNTIL}
   const registration = await navigator.serviceWorker.getRegistration();
@@ -54,6 +55,7 @@ NOTICES = f"""async (bodies) => {{ {UNTIL}
   }});
   return shown.map(({{ title, body, tag, lang, data }}) => ({{ title, body, tag, lang, data }}));
 }}"""
+SPOKEN = "() => caches.match('/spoken')"
 HIDE = "Object.defineProperty(document, 'visibilityState', { get: () => 'hidden', configurable: true })"
 
 
@@ -247,6 +249,22 @@ def test_a_push_shows_one_notice_that_says_how_many(
             pusher.push(data)
             (shown,) = beside.evaluate(NOTICES, [body])
             assert shown == {"title": "Recado", "body": body, "tag": "recado", "lang": lang, "data": None}
+
+
+def test_a_push_speaks_the_language_that_its_person_has_chosen(chromium: Browser, instance: Instance) -> None:
+    token = instance.join("alice")
+    assert instance.call("PATCH", "/api/users/me/", {"language": "pt-BR"}, token=token).status == 200
+    with person(chromium, instance, locale="en-GB", permissions=["notifications"]) as alice:
+        alice.sign_in("alice")
+        expect(alice.page.locator("html")).to_have_attribute("lang", "pt-BR")
+        comes_to(alice.page, SPOKEN)
+        beside = alice.tab()
+        beside.goto(f"{instance.url}/api/docs/")
+        alice.page.close()
+        pusher = Pusher(beside, instance.url)
+        pusher.push('{"new": 1}')
+        (shown,) = beside.evaluate(NOTICES, ["1 mensagem nova"])
+        assert shown["lang"] == "pt-BR"
 
 
 # What a browser does at a click, which only a person can make; the window may be focused only then.

@@ -1,10 +1,10 @@
-/* What this device has chosen of theme, text size and sound, as signals: kept here, shown at once, and the same in every tab. */
+/* What this device has chosen of theme, text size, sound and language, as signals: kept here, shown at once, and the same in every tab. */
 import { signal } from "@preact/signals";
 import { DEFAULTS, KEPT_AS, keepLook, readLook, showLook, storeOf } from "./look.js";
 
 const PARTS = Object.keys(DEFAULTS);
 
-/** `theme`, `size`, `sound` are signals: of `THEMES`, of `SIZES`, on or off. `choose(part, value)` changes one of them. */
+/** `theme`, `size`, `sound`, `language` are signals: of `THEMES`, of `SIZES`, on or off, a tag or "". `choose(part, value)` changes one. */
 export const createAppearance = (window) => {
   const store = storeOf(window);
   const parts = Object.fromEntries(PARTS.map((part) => [part, signal(DEFAULTS[part])]));
@@ -15,7 +15,12 @@ export const createAppearance = (window) => {
     showLook(window.document, kept);
   };
   take();
-  window.addEventListener("storage", ({ key }) => (key === KEPT_AS || key === null) && take());
+  /** Signing out has the browser forget all that it keeps of this site; how it looks is the device's, and stays. */
+  const keep = () => keepLook(store, look());
+  window.addEventListener("storage", ({ key }) => {
+    if (key === KEPT_AS) take();
+    if (key === null) keep(); // all was forgotten, and no look was chosen
+  });
   return {
     ...parts,
     choose(part, value) {
@@ -23,8 +28,7 @@ export const createAppearance = (window) => {
       keepLook(store, look());
       showLook(window.document, look());
     },
-    /** Signing out has the browser forget all that it keeps of this site; how it looks is the device's, and stays. */
-    keep: () => keepLook(store, look()),
+    keep,
   };
 };
 

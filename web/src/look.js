@@ -1,14 +1,16 @@
-/* How the page looks and sounds on this device: what can be chosen, how it is kept, how it is put on the page.
+/* How the page looks, sounds and speaks on this device: what can be chosen, how it is kept, how it is put on the page.
    Nothing of a person is in it, so it outlives the sign-out. Small: it is also all that runs before the page is first drawn. */
 export const KEPT_AS = "recado.look";
 export const THEMES = Object.freeze(["system", "light", "dark"]);
 export const SIZES = Object.freeze(["small", "normal", "large", "larger"]);
-export const DEFAULTS = Object.freeze({ theme: "system", size: "normal", sound: false });
+export const DEFAULTS = Object.freeze({ theme: "system", size: "normal", sound: false, language: "" });
 
+const TAG = /^[a-z]{2,3}(-[a-z\d]{2,8})*$/i;
 const FITS = {
   theme: (value) => THEMES.includes(value),
   size: (value) => SIZES.includes(value),
   sound: (value) => typeof value === "boolean",
+  language: (value) => typeof value === "string" && TAG.test(value),
 };
 
 /* The browser's store, or nothing: it may be forbidden to ask for it. */

@@ -7,9 +7,11 @@ import { createApplication } from "./application.js";
 import { deviceOf } from "./device.js";
 import { keepFocus } from "./focus.js";
 import { html } from "./html.js";
+import { createRing } from "./ring.js";
 import { createSession } from "./session.js";
 import { createSigns } from "./signs.js";
 import { createSound } from "./sound.js";
+import { keepSpoken } from "./spoken.js";
 import { openStore } from "./store.js";
 import { speak, texts } from "./text.js";
 import { followToday } from "./today.js";
@@ -43,20 +45,24 @@ const begin = async () => {
   const store = await openStore();
   const signs = createSigns({ document, navigator });
   const sound = createSound({ isOn: () => appearance().sound.peek() });
+  const tabs = "BroadcastChannel" in window ? new BroadcastChannel("recado") : null;
+  const client = createClient({ store });
+  const ring = createRing({ tabs, sound, isLeading: () => client.leading });
   const session = createSession({
-    client: createClient({ store }),
+    client,
     store,
     keeps: store.shared,
-    tabs: "BroadcastChannel" in window ? new BroadcastChannel("recado") : null,
+    tabs,
     watching,
     device: deviceOf(navigator.userAgent),
-    // One of several tabs is enough to be heard.
-    onNews: (_message, { muted, shown }) => muted || shown || !session.client.leading || void sound.play(),
+    onNews: ring.hear,
   });
   const application = createApplication({ session, store, watching });
   effect(() => {
-    const chosen = session.page.profile.value?.language;
+    const profile = session.page.profile.value;
+    const chosen = profile?.language || appearance().language.value;
     speak(chosen ? [chosen, ...wanted] : wanted);
+    if (profile) void keepSpoken(texts.peek().tag);
   });
   effect(() => {
     const unread = session.page.chat.value?.state.unreadTotal.value ?? 0;

@@ -47,13 +47,19 @@ test("another tab's choice is taken over", () => {
   window.tell(KEPT_AS);
   assert.deepEqual([theme.value, sound.value], ["light", true]);
   assert.deepEqual(shown(window)[0], { theme: "light" });
+});
+
+test("what the browser forgets with a sign-out, also one in another tab, is kept again", () => {
+  const window = pane();
+  const { theme, choose } = createAppearance(window);
+  choose("theme", "dark");
   window.rows.clear();
   window.tell(null);
-  assert.equal(theme.value, "system");
+  assert.deepEqual([theme.value, shown(window)[0], window.rows.get(KEPT_AS)], ["dark", { theme: "dark" }, '{"theme":"dark"}']);
 });
 
 test("what makes no sense is as if it was never chosen", () => {
-  for (const kept of ["", "{", "null", "7", "[]", '{"theme":"pink","size":3,"sound":"yes"}', '{"__proto__":{"theme":"dark"}}', '{"theme":["dark"]}']) {
+  for (const kept of ["", "{", "null", "7", "[]", '{"theme":"pink","size":3,"sound":"yes","language":7}', '{"language":"<b>"}', '{"__proto__":{"theme":"dark"}}', '{"theme":["dark"]}']) {
     assert.deepEqual(readLook(pane({ [KEPT_AS]: kept }).localStorage), { ...DEFAULTS }, kept);
   }
   assert.deepEqual(readLook(pane({ [KEPT_AS]: '{"theme":"pink","size":"large"}' }).localStorage), { ...DEFAULTS, size: "large" });

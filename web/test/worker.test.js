@@ -199,7 +199,7 @@ const noticesOf = (windows = [], { refuses = false } = {}) => {
   };
   const clients = { matchAll: async () => windows, openWindow: async (url) => void done.push(`open ${url}`) };
   const navigator = { setAppBadge: async (...n) => void done.push(`badge ${n.join()}`), clearAppBadge: async () => void done.push("no badge") };
-  const texts = (count) => ({ lang: "en", title: "Recado", body: `new: ${count}` });
+  const texts = async (count) => ({ lang: "en", title: "Recado", body: `new: ${count}` });
   return { ...createNotices({ registration, clients, navigator, page: `${ORIGIN}/`, icon: "i", badge: "b", texts }), shown, done };
 };
 const windowOf = ({ url = `${ORIGIN}/`, focused = false, visibilityState = "hidden", lets = true } = {}) => {

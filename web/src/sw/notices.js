@@ -17,7 +17,7 @@ const countOf = (data) => {
   }
 };
 
-/** `texts(count)`: {lang, title, body}; `page`: the address of the page, beside which a window may be at another one of ours. */
+/** `texts(count)`: a promise of {lang, title, body}; `page`: the address of the page, beside which a window may be at another one of ours. */
 export const createNotices = ({ registration, clients, navigator, page, icon, badge, texts }) => {
   const windows = async () => {
     const all = await clients.matchAll({ type: "window", includeUncontrolled: true });
@@ -36,7 +36,7 @@ export const createNotices = ({ registration, clients, navigator, page, icon, ba
 
   const pushed = async (data) => {
     const count = countOf(data);
-    const { lang, title, body } = texts(count === null ? null : count > MOST ? `${MOST}+` : count);
+    const { lang, title, body } = await texts(count === null ? null : count > MOST ? `${MOST}+` : count);
     const open = await windows();
     const looked = open.some(({ focused, visibilityState }) => focused && visibilityState === "visible");
     const options = { tag: TAG, body, lang, icon, badge, silent: looked, renotify: !looked };

@@ -2,6 +2,7 @@
    A new one waits until the last page of the older build is closed, or until a page asks it to take over. It never holds a
    token, calls no API and keeps nothing of a person. */
 import { bestOf } from "../language.js";
+import { readSpoken } from "../spoken.js";
 import { workerEn } from "../texts/worker.en.js";
 import { workerPtBR } from "../texts/worker.pt-BR.js";
 import { createNotices } from "./notices.js";
@@ -9,8 +10,9 @@ import { createShell } from "./shell.js";
 
 const CATALOGUES = new Map([["en", workerEn], ["pt-BR", workerPtBR]]);
 
-const texts = (count) => {
-  const lang = bestOf([...CATALOGUES.keys()], self.navigator.languages ?? []);
+const texts = async (count) => {
+  const spoken = await readSpoken(self.caches);
+  const lang = bestOf([...CATALOGUES.keys()], [...(spoken ? [spoken] : []), ...(self.navigator.languages ?? [])]);
   const catalogue = CATALOGUES.get(lang);
   const form = count === null ? "some" : count === 1 ? "one" : "other";
   return { lang, title: catalogue["notice.title"], body: catalogue[`notice.new.${form}`].replace("{n}", count) };

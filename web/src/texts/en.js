@@ -102,6 +102,7 @@ export const en = Object.freeze({
   "message.failed": "Not sent.",
   "message.retry": "Try again",
   "message.discard": "Discard",
+  "message.take_back": "Do not send",
   "message.announce_failed": "Your message to {name} was not sent.",
 
   "composer.label": "Message to {name}",
@@ -122,6 +123,7 @@ export const en = Object.freeze({
   "error.forbidden": "This is not allowed.",
   "error.not_found": "Not found.",
   "error.no_recipient": "There is nobody of this name.",
+  "error.on_its_way": "It may have been sent already. You can delete it as soon as it has arrived.",
   "error.conflict": "This conflicts with something that is already there.",
   "error.too_many_requests": "Too many attempts. Please wait a moment.",
   "error.wait_seconds.one": "Too many attempts. Try again in {n} second.",

@@ -102,6 +102,7 @@ export const ptBR = Object.freeze({
   "message.failed": "Não enviada.",
   "message.retry": "Tentar de novo",
   "message.discard": "Descartar",
+  "message.take_back": "Não enviar",
   "message.announce_failed": "Sua mensagem para {name} não foi enviada.",
 
   "composer.label": "Mensagem para {name}",
@@ -122,6 +123,7 @@ export const ptBR = Object.freeze({
   "error.forbidden": "Isto não é permitido.",
   "error.not_found": "Não encontrado.",
   "error.no_recipient": "Não há ninguém com este nome.",
+  "error.on_its_way": "Talvez já tenha sido enviada. Você pode apagá-la assim que ela chegar.",
   "error.conflict": "Isto entra em conflito com algo que já existe.",
   "error.too_many_requests": "Tentativas demais. Espere um momento.",
   "error.wait_seconds.one": "Tentativas demais. Tente de novo em {n} segundo.",

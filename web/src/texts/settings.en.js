@@ -52,7 +52,7 @@ export const settingsEn = Object.freeze({
   "profile.name": "Display name",
   "profile.name_hint": "Shown to others beside your username. Leave it empty to have none.",
   "profile.language": "Language",
-  "profile.language_browser": "Same as the browser",
+  "profile.language_device": "Same as this device",
   "profile.receipts": "Receipts",
   "profile.receipts_hint": "Others see what you have received and read, and you see it of them.",
   "profile.presence": "Online status",

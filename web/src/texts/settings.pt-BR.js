@@ -52,7 +52,7 @@ export const settingsPtBR = Object.freeze({
   "profile.name": "Nome de exibição",
   "profile.name_hint": "Mostrado aos outros ao lado do nome de usuário. Deixe vazio para não ter nenhum.",
   "profile.language": "Idioma",
-  "profile.language_browser": "O do navegador",
+  "profile.language_device": "O deste dispositivo",
   "profile.receipts": "Confirmações",
   "profile.receipts_hint": "Os outros veem o que você recebeu e leu, e você vê o mesmo deles.",
   "profile.presence": "Estado on-line",

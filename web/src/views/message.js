@@ -42,13 +42,14 @@ const Standing = ({ chat, item, at }) => {
   </span>`;
 };
 
-/** What can be done with a message; `doing` has reply, edit, copy and remove. */
+/** What can be done with a message; `doing` has reply, edit, copy, remove and takeBack. */
 export const actionsOf = (t, item, doing) => {
   const stored = item.id !== undefined;
   return [
     stored && { key: "reply", text: t("message.reply"), icon: Reply, onChoose: () => doing.reply(item) },
     { key: "copy", text: t("message.copy"), icon: Copy, onChoose: () => doing.copy(item) },
     stored && item.mine && { key: "edit", text: t("message.edit"), icon: Pencil, onChoose: () => doing.edit(item) },
+    item.state === "sending" && { key: "take-back", text: t("message.take_back"), icon: Bin, danger: true, onChoose: () => doing.takeBack(item) },
     stored && item.mine && { key: "delete", text: t("message.delete"), icon: Bin, danger: true, onChoose: () => doing.remove(item) },
   ].filter(Boolean);
 };

@@ -1,10 +1,12 @@
 /* Before the chat: sign in or create an account, on two tabs. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { appearance } from "../appearance.js";
 import { html } from "../html.js";
 import { canPasskeys, passkeyForSignIn } from "../passkeys.js";
 import { problemText } from "../problems.js";
 import { texts } from "../text.js";
 import { Key, Mark } from "./icons.js";
+import { Language } from "./language.js";
 import { SignForm } from "./sign-form.js";
 import { SecondStep } from "./sign-second.js";
 
@@ -112,6 +114,9 @@ export const Sign = ({ session }) => {
               <${SignForm} session=${session} registering=${way === "up"} onSecond=${goOn} onRegistered=${() => setWay("in")} />
               ${way === "in" && canPasskeys() && html`<${ByPasskey} session=${session} />`}
             </section>`}
+      <footer class="sign-language">
+        <${Language} id="sign-language" label=${t("profile.language")} chosen=${t.tag} onChange=${(tag) => appearance().choose("language", tag)} />
+      </footer>
     </div>
   </main>`;
 };

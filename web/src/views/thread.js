@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { copyText } from "../copy.js";
 import { html } from "../html.js";
 import { keyOf } from "../names.js";
+import { Problem } from "../problems.js";
 import { keyOfItem } from "../rows.js";
 import { texts } from "../text.js";
 import { Composer } from "./composer.js";
@@ -30,6 +31,9 @@ const useDoing = ({ chat, place, setWriting, setAsked }) =>
       reply: write("reply"),
       edit: write("edit"),
       remove: (item) => setAsked(item),
+      async takeBack({ client_id: clientId }) {
+        if (!(await chat.discard(clientId))) chat.announceProblem(new Problem("problem", { code: "on_its_way" }));
+      },
       async copy({ content }) {
         chat.announce(t()((await copyText(content)) ? "message.copied" : "message.not_copied"));
       },

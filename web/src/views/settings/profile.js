@@ -1,8 +1,9 @@
 /* How a person stands here: their display name, their language, and what they tell of themselves. */
 import { useRef } from "preact/hooks";
 import { html } from "../../html.js";
-import { CATALOGUES, texts } from "../../text.js";
+import { texts } from "../../text.js";
 import { Field } from "../field.js";
+import { Language } from "../language.js";
 import { Loaded, Outcome, useFaultFocus, useLoad, useTask } from "./parts.js";
 
 const SWITCHES = ["receipts", "presence"];
@@ -13,19 +14,6 @@ const Switch = ({ name, on, onChange }) => {
     <input type="checkbox" role="switch" id=${`switch-${name}`} data-testid=${`switch-${name}`} checked=${on} aria-describedby=${`switch-${name}-hint`} onChange=${onChange} />
     <label for=${`switch-${name}`}>${t(`profile.${name}`)}</label>
     <p class="field-hint" id=${`switch-${name}-hint`}>${t(`profile.${name}_hint`)}</p>
-  </div>`;
-};
-
-const Language = ({ language, onChange }) => {
-  const t = texts.value;
-  const known = [...CATALOGUES.keys()];
-  return html`<div class="field">
-    <label for="language">${t("profile.language")}</label>
-    <select id="language" data-testid="language" value=${language ?? ""} onChange=${onChange}>
-      <option value="">${t("profile.language_browser")}</option>
-      ${known.map((tag) => html`<option key=${tag} value=${tag} lang=${tag}>${t(`language.${tag}`)}</option>`)}
-      ${language && !known.includes(language) && html`<option value=${language}>${language}</option>`}
-    </select>
   </div>`;
 };
 
@@ -46,8 +34,8 @@ export const Profile = ({ settings, me }) => {
     if (await save({ display_name: typed || null })) saved();
   };
   /* What is drawn is what is stored: a choice that was refused goes back by itself. */
-  const choose = (field, valueOf) => async (event) => {
-    if (await save({ [field]: valueOf(event.currentTarget) })) saved();
+  const choose = async (field, value) => {
+    if (await save({ [field]: value })) saved();
   };
   return html`<${Loaded} from=${loaded}>${() => {
     const profile = settings.page.profile.value ?? loaded.value;
@@ -58,16 +46,21 @@ export const Profile = ({ settings, me }) => {
         <button class="button" data-testid="save-name" aria-disabled=${task.busy ? "true" : "false"}>${t("settings.save")}</button>
       </form>
       <div class="stack">
-        <${Language}
-          language=${profile.language}
-          onChange=${choose("language", ({ value }) => value || null)}
-        />
+        <div class="field">
+          <${Language}
+            id="language"
+            label=${t("profile.language")}
+            chosen=${profile.language ?? ""}
+            none=${t("profile.language_device")}
+            onChange=${(tag) => choose("language", tag || null)}
+          />
+        </div>
         ${SWITCHES.map(
           (name) => html`<${Switch}
             key=${name}
             name=${name}
             on=${profile[name] === true}
-            onChange=${choose(name, ({ checked }) => checked)}
+            onChange=${({ currentTarget: { checked } }) => choose(name, checked)}
           />`,
         )}
       </div>`;
