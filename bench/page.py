@@ -246,7 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
         asyncio.run(talk_much(server, tokens, options.messages))
         newest = server.call("GET", "/api/auth/messages/?with=bob&limit=1", token=tokens["alice"]).json[0]["id"]
         server.call("POST", "/api/conversations/bob/read/", {"up_to": newest}, token=tokens["alice"])
-        chromium = run_chromium()
+        chromium = run_chromium(whole=True)
         try:
             text = section(server, next(chromium), options.messages)
         finally:

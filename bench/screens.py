@@ -313,7 +313,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pictures."""
     chosen = parser().parse_args(arguments)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    for browser in run_chromium():
+    for browser in run_chromium(whole=True):
         for name, png in pictures(browser, chosen.only):
             path = chosen.out / f"{name}.png"
             path.write_bytes(with_palette(png))

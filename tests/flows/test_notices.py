@@ -1,10 +1,12 @@
 """Being told by push, by the settings, in a real browser against a real server; only the push service is played."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser import run_chromium
 from tests.flows.person import PATIENCE_MS, Person, person
 from tests.instances import Instance
 from tests.pushes import Browser as Keys
@@ -32,6 +34,12 @@ SERVICE = """
 """
 MADE = "JSON.parse(sessionStorage.getItem('push service'))?.endpoint ?? null"
 WORKERS = "navigator.serviceWorker.getRegistrations().then((all) => all.length)"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """With notices and what is installed of a page, which a shell has none of."""
+    yield from run_chromium(whole=True)
 
 
 def arrive(who: Person) -> Person:

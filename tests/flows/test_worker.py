@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
+from tests.browser import run_chromium
 from tests.flows.front import Front, maintenance
 from tests.flows.person import PATIENCE_MS, WATCH_POLICY, comes_to, person
 from tests.instances import Instance, Reply
@@ -57,6 +58,12 @@ NOTICES = f"""async (bodies) => {{ {UNTIL}
 }}"""
 SPOKEN = "() => caches.match('/spoken')"
 HIDE = "Object.defineProperty(document, 'visibilityState', { get: () => 'hidden', configurable: true })"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """With notices and what is installed of a page, which a shell has none of."""
+    yield from run_chromium(whole=True)
 
 
 @contextmanager

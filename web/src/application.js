@@ -1,6 +1,7 @@
 /* What makes an application of the page: its service worker, newer versions, pushes, and the offer to install it. One for the page;
    it follows who is signed in. */
 import { effect, signal } from "@preact/signals";
+import { setBadge } from "./badge.js";
 import { createInstall } from "./install.js";
 import { createPush } from "./push.js";
 import { registerWorker, tellWorker } from "./worker-client.js";
@@ -26,9 +27,14 @@ export const createApplication = ({
   push = createPush({ client: session.client, note: noteIn(store) }),
   register = registerWorker,
   tell = tellWorker,
+  mark = (count) => void setBadge(navigator, count),
 }) => {
   const { phase, chat } = session.page;
   const update = signal(null);
+  const seen = (unread) => {
+    tell({ kind: "read" });
+    mark(unread); // also what a push has marked since
+  };
 
   const join = () =>
     void register({
@@ -42,7 +48,7 @@ export const createApplication = ({
   effect(() => {
     if (!GONE.has(phase.value)) return;
     void push.forget();
-    tell({ kind: "read", unread: 0 });
+    seen(0);
   });
   effect(() => {
     const live = chat.value?.state.connection.value.connection === "live";
@@ -52,7 +58,7 @@ export const createApplication = ({
   /* Whoever looks at the page has seen that there is something new. */
   const looked = () => {
     const state = chat.peek()?.state;
-    if (state && watching()) tell({ kind: "read", unread: state.unreadTotal.peek() });
+    if (state && watching()) seen(state.unreadTotal.peek());
   };
   effect(() => {
     void chat.value?.state.unreadTotal.value;

@@ -1,4 +1,5 @@
 /* What the browser shows of what is unread: the title of the tab, a number on its icon, and one on the installed page's. */
+import { setBadge } from "./badge.js";
 
 const SIZE = 64;
 /* A tab is the browser's own and has its own theme: so these do not come from the page's tokens. */
@@ -49,21 +50,13 @@ export const createSigns = ({ document, navigator, Image = globalThis.Image }) =
     }
   };
 
-  const badge = async (count) => {
-    try {
-      await (count > 0 ? navigator.setAppBadge?.(count) : navigator.clearAppBadge?.());
-    } catch {
-      /* not installed, or not allowed */
-    }
-  };
-
   return {
     show({ unread, title }) {
       if (document.title !== title) document.title = title;
       if (unread === shown) return;
       shown = unread;
       void icon(unread);
-      void badge(unread);
+      void setBadge(navigator, unread);
     },
   };
 };

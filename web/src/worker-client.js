@@ -101,5 +101,5 @@ export const registerWorker = async ({ onUpdate = () => {}, onResubscribe = () =
   }
 };
 
-/** Tells the worker in charge; nothing where there is none. `{kind: "read", unread?}`: notices are closed, and the badge is set. */
+/** Tells the worker in charge; nothing where there is none. `{kind: "read"}`: notices are closed. */
 export const tellWorker = (message, serviceWorker = globalThis.navigator?.serviceWorker) => serviceWorker?.controller?.postMessage(message);

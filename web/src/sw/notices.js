@@ -3,6 +3,7 @@
    Every push shows it. That nothing is shown while a window is being looked at is what browsers promise their people
    not to allow: Safari ends a subscription after three such pushes, and a page that an iPhone has put to sleep goes on
    calling itself focused. So a window that is looked at makes the notice silent, and takes it away itself (`pushed`, `read`). */
+import { setBadge } from "../badge.js";
 
 const TAG = "recado";
 const MOST = 999;
@@ -25,15 +26,6 @@ export const createNotices = ({ registration, clients, navigator, page, icon, ba
   };
   const tell = async (message) => (await windows()).forEach((one) => one.postMessage(message));
 
-  /* Decoration: not every system has it, and none has to. */
-  const mark = async (count) => {
-    try {
-      await (count === 0 ? navigator.clearAppBadge?.() : navigator.setAppBadge?.(count ?? undefined));
-    } catch {
-      // then it stays as it was
-    }
-  };
-
   const pushed = async (data) => {
     const count = countOf(data);
     const { lang, title, body } = await texts(count === null ? null : count > MOST ? `${MOST}+` : count);
@@ -43,7 +35,7 @@ export const createNotices = ({ registration, clients, navigator, page, icon, ba
     // It fails where the permission has just been taken back.
     await registration.showNotification(title, options).catch(() => {});
     for (const one of open) one.postMessage({ kind: "pushed" });
-    await mark(count);
+    await setBadge(navigator, count);
   };
 
   const clicked = async (notice) => {
@@ -54,10 +46,9 @@ export const createNotices = ({ registration, clients, navigator, page, icon, ba
     if (!focused) await clients.openWindow(page);
   };
 
-  /** The person has seen what there is; `unread`, when it is known, is what remains. */
-  const read = async (unread) => {
+  /** The person has seen what there is. The page itself knows what remains, and marks it. */
+  const read = async () => {
     for (const one of await registration.getNotifications({ tag: TAG })) one.close();
-    if (Number.isSafeInteger(unread)) await mark(unread);
   };
 
   /** The browser has given up the subscription. Only the page has the right to make another: one that is open, or the next. */

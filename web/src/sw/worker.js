@@ -43,7 +43,7 @@ const notices = createNotices({
 const MESSAGES = {
   build: (_, [port]) => port?.postMessage(BUILD),
   take_over: () => self.skipWaiting(),
-  read: ({ unread }) => notices.read(unread),
+  read: () => notices.read(),
 };
 
 self.addEventListener("install", (event) => event.waitUntil(shell.install()));

@@ -1,5 +1,5 @@
 /* The two panes: the list of conversations and the open one. On a phone one of them is seen, and the browser's Back goes between them. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { texts } from "../text.js";
 import { Announcer } from "./announcer.js";
@@ -28,7 +28,8 @@ const useHistory = (chat, opened, peer) => {
       history.replaceState(null, "");
     };
   }, [chat]);
-  useEffect(() => {
+  // Together with what is drawn: whoever goes forward a moment after must not be sent back.
+  useLayoutEffect(() => {
     // One that was left by another way than Back, as by its deletion, leaves no step that leads nowhere.
     if (!opened) return void (history.state?.thread && history.back());
     last.current = peer;
