@@ -225,6 +225,7 @@ def test_what_was_refused_is_told_in_the_list_and_goes_with_its_conversation(
     alice.asks("delete")
     alice.at("confirm-yes").click()
     alice.is_at("list-empty")
+    comes_to(alice.page, "() => history.state === null")  # the way back is over, which a reload would be lost to
     alice.page.reload()
     alice.is_live()
     alice.is_at("list-empty")

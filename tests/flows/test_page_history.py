@@ -7,6 +7,7 @@ from uuid import uuid4
 from playwright.sync_api import expect
 
 from tests.flows.person import PATIENCE_MS, Arrive, Person, write
+from tests.flows.scene import settle
 from tests.instances import Instance
 from tests.talk import talking
 
@@ -112,6 +113,7 @@ def test_older_messages_come_by_scrolling_without_gap_or_double(arrive: Arrive, 
     # A new one while reading old ones: the place is kept, a button leads down.
     alice.at("message-list").evaluate("box => { box.scrollTop = 500 }")
     expect(beginning).not_to_be_in_viewport()
+    settle(alice)
     before = seen(alice)
     write(instance, tokens["bob"], "alice", words(250))
     expect(alice.at("jump")).to_have_text("New messages")
