@@ -19,7 +19,7 @@ run: $(VENV)/.runtime ## serve the chat page and the API on http://localhost:800
 	@exec $(PY) server.py $(ARGS)
 
 test: $(VENV)/.development ## run every test (PYTEST_ARGS="-k name" chooses)
-	@$(PY) -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(PY) -m pytest --numprocesses=logical --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(VENV)/.development ## formatting, lint, types, layout, known weaknesses of libraries
 	@$(PY) -m ruff format --check .

@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, sync_playwright
 SHELLS = ("chromium-headless-shell", "chrome-headless-shell")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+# This machine under a name to which no browser gives the rights that localhost has.
+PLAIN = "plain.test"
 ARGUMENTS = (
     "--disable-gpu",
     "--disable-quic",
@@ -19,6 +21,7 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--host-resolver-rules=MAP {PLAIN} 127.0.0.1",
 )
 
 

@@ -184,6 +184,11 @@ def chromium() -> Iterator[Browser]:
 SLOW = frozenset({"prove", "properties", "flows"})
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: much of a test is waiting."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow folders first; each `async def` test on the loop, which is made before its other fixtures."""
     items.sort(key=lambda item: item.path.parent.name not in SLOW)

@@ -4,10 +4,11 @@ import json
 import re
 from pathlib import Path
 
-from playwright.sync_api import WebSocketRoute, expect
+from playwright.sync_api import Browser, WebSocketRoute, expect
 
 from crypto.keyring import Ring, format_ring, make_key, parse_ring
-from tests.flows.person import PASSWORD, PATIENCE_MS, PHONE, Arrive, Person, fits, two
+from tests.browser import PLAIN
+from tests.flows.person import PASSWORD, PATIENCE_MS, PHONE, Arrive, Person, fits, person, two
 from tests.instances import Instance
 
 # Name, password, the field at fault, what is said there.
@@ -381,6 +382,23 @@ def test_a_phone_shows_the_list_or_the_conversation(arrive: Arrive, instance: In
     assert box is not None
     assert box["x"] + box["width"] <= 360
     assert box["y"] + box["height"] <= 740
+
+
+def test_over_plain_http_the_page_warns_and_works_until_it_is_reloaded(chromium: Browser, instance: Instance) -> None:
+    instance.register("bob")
+    with person(chromium, instance) as alice:
+        alice.page.goto(f"http://{PLAIN}:{instance.port}/")
+        alice.sees_text("sign-view", "not opened over https")
+        alice.register("alice")
+        # The browser has kept no cookie: renewing the session would end it.
+        alice.page.wait_for_timeout(1_500)
+        alice.open("bob")
+        alice.write("hello")
+        alice.reads("hello")
+        alice.page.reload()
+        alice.is_at("sign-view")
+        # Chromium says of each document that it passes over what holds for safe ones.
+        assert [told for told in alice.complaints if "Cross-Origin-Opener-Policy" not in told] == alice.violations == []
 
 
 def test_the_page_speaks_portuguese(arrive: Arrive, instance: Instance) -> None:

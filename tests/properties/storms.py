@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from actions import accounts, conversation_keys, repair, sessions
@@ -34,7 +34,10 @@ SETTINGS = settings(
 
 @pytest.fixture
 def storm(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Runs it on the database of a URL, with other settings if any are given. Pages are small, ids are counted."""
+    """Runs it on the database of a URL; with a number it takes other steps, the same each time. Other settings may be given.
+
+    Pages are small, ids are counted.
+    """
     ids = count(1000)
     for room in (accounts, sessions, conversation_keys):
         monkeypatch.setattr(room, "new_id", lambda: next(ids))
@@ -43,7 +46,7 @@ def storm(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return _run
 
 
-def _run(database_url: str, **other: Any) -> None:
+def _run(database_url: str, number: int | None = None, **other: Any) -> None:
     gc.collect()  # a task of an earlier test that failed unheard complains when it goes: not in here
     keys = make_keys()
     callers = asyncio.run(fill(database_url, keys, PEOPLE | {"carol": 2}))
@@ -54,4 +57,6 @@ def _run(database_url: str, **other: Any) -> None:
         class Here(Storm):
             make = staticmethod(lambda: World({"A": one, "B": another}, keys, callers))
 
+        if number is not None:
+            seed(number)(Here)
         run_state_machine_as_test(Here, settings=settings(SETTINGS, **{"max_examples": examples, **other}))

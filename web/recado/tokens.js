@@ -39,6 +39,7 @@ export const createTokens = ({ ask, mode, store, inTurn, clock, now, random, sha
     if (access === token) return;
     access = token;
     bornAt = now();
+    failures = advice = 0; // also of the session before
   };
 
   const keep = async (said) => {
@@ -79,7 +80,6 @@ export const createTokens = ({ ask, mode, store, inTurn, clock, now, random, sha
     renewing ??= inTurn(() => exchange(before))
       .then(
         () => {
-          failures = advice = 0;
           if (access === null) throw new Problem("aborted");
           onFresh(access);
           return access;

@@ -135,6 +135,16 @@ test("the token is renewed at two thirds of its life, by the server's clock, and
   assert.deepEqual(await store.get("session"), { refresh: "r1" });
 });
 
+test("a sign-in is not renewed at once because there was no session before it", async () => {
+  const { client, clock, live, calls } = scene({ session: "cookie", answers: { "POST /api/auth/refresh/": () => refusal(401, "unauthenticated") } });
+  assert.equal(await client.resume(), false);
+  assert.equal(calls("POST /api/auth/refresh/").length, 1);
+  await live({ heartbeat_seconds: 600 });
+  await clock.forward(390_000);
+  assert.equal(calls("POST /api/auth/refresh/").length, 1);
+  assert.equal(client.state.connection, "live");
+});
+
 test("a failed renewal is tried again, no sooner than the server says, while the old token still serves", async () => {
   let busy = true;
   const { clock, live, calls, client } = scene({
