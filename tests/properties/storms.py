@@ -34,7 +34,7 @@ SETTINGS = settings(
 
 @pytest.fixture
 def storm(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Runs it on the database of a URL; with a number it takes other steps, the same each time. Other settings may be given.
+    """Runs it on the database of a URL; with a number by other steps, the same each time; perhaps with other settings.
 
     Pages are small, ids are counted.
     """
