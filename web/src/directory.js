@@ -2,10 +2,10 @@
 import { batch, computed, signal } from "@preact/signals";
 import { messageOf } from "../recado/book.js";
 import { isCount, keyOf } from "../recado/names.js";
+import { createEndings } from "./endings.js";
 import { dayOf, emptied, newestFirst, newRow, outlived, unreadOf, withPage, withRow } from "./listing.js";
 
 const MOST_NAMES = 500;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export const AGAIN_MS = 10_000;
 
 const array = (value) => (Array.isArray(value) ? value : []);
@@ -26,7 +26,6 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
   const asked = new Set(); // ids of last messages whose time was over: the one before is asked for once
   let loading = null;
   let next = null;
-  let ending = null;
 
   /** A row with all that is known of its conversation. */
   const whole = (row) => ({
@@ -42,23 +41,20 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
   const setRows = (next) => {
     if (next === rows.peek()) return;
     rows.value = next;
-    watchExpiry();
+    if (!stopped) endings.watch();
     onRows(() => conversations.peek().map(({ key, peer, displayName, last, base }) => ({ key, peer, displayName, last, base })));
   };
 
   /** Its time may be over without a word of the server's, which may be out of reach. */
   const isOver = (message) => message?.expires_at !== undefined && Date.parse(message.expires_at) <= (client.serverNow() ?? 0);
 
-  /** What ends by itself is shown no longer than that, also when there is no server to say so. */
-  const watchExpiry = () => {
-    clock.clearTimeout(ending);
-    const now = client.serverNow();
-    const ends = [...rows.peek().values()].flatMap(({ key, last }) => (last?.expires_at ? [{ key, at: Date.parse(last.expires_at) }] : []));
-    if (now === null || ends.length === 0 || stopped) return;
-    const soonest = Math.min(...ends.map(({ at }) => at));
-    const refreshAll = () => batch(() => ends.forEach(({ key, at }) => at === soonest && refresh(key)));
-    ending = clock.setTimeout(refreshAll, Math.min(Math.max(0, soonest - now), LONGEST_TIMER_MS));
-  };
+  const ending = () => [...rows.peek().values()].filter(({ last }) => last?.expires_at);
+  const endings = createEndings({
+    client,
+    clock,
+    ends: () => ending().map(({ last }) => Date.parse(last.expires_at)),
+    onEnd: () => batch(() => ending().forEach(({ key, last }) => isOver(last) && refresh(key))),
+  });
 
   /** The last one that is shown has ended, and none before it is known here. */
   const askBefore = (id) => {
@@ -289,7 +285,7 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
     stop() {
       stopped = true;
       clock.clearTimeout(next);
-      clock.clearTimeout(ending);
+      endings.stop();
     },
   };
 };

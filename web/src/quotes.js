@@ -2,14 +2,13 @@
 import { signal } from "@preact/signals";
 import { messageOf } from "../recado/book.js";
 import { keyOf } from "../recado/names.js";
+import { createEndings } from "./endings.js";
 
 const MOST = 500;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const GONE = { status: "gone", message: null };
 
 export const createQuotes = ({ client, clock = globalThis }) => {
   const known = new Map(); // id -> {key, quote: signal of {status: loading ready gone failed, message}}
-  let next = null;
 
   const isWith = ({ sender, recipient }, key) => {
     const names = [keyOf(sender), keyOf(recipient)];
@@ -25,20 +24,18 @@ export const createQuotes = ({ client, clock = globalThis }) => {
     }
   };
 
-  /* What ends by itself is shown no longer than that, also when there is no server to say so. */
-  const watchExpiry = () => {
-    clock.clearTimeout(next);
-    const now = client.serverNow();
-    if (now === null) return;
-    const ends = [...known.values()].map(({ quote }) => ({ quote, at: Date.parse(quote.peek().message?.expires_at) }));
-    for (const { quote, at } of ends) if (at <= now) quote.value = GONE;
-    const soonest = Math.min(...ends.map(({ at }) => (at > now ? at : Infinity)));
-    if (soonest < Infinity) next = clock.setTimeout(watchExpiry, Math.min(soonest - now, LONGEST_TIMER_MS));
-  };
+  const ending = () => [...known.values()].map(({ quote }) => quote).filter((quote) => quote.peek().message?.expires_at);
+  const endOf = (quote) => Date.parse(quote.peek().message.expires_at);
+  const endings = createEndings({
+    client,
+    clock,
+    ends: () => ending().map(endOf),
+    onEnd: () => ending().forEach((quote) => endOf(quote) <= client.serverNow() && (quote.value = GONE)),
+  });
 
   const put = (quote, value) => {
     quote.value = value;
-    if (value.message?.expires_at) watchExpiry();
+    if (value.message?.expires_at) endings.watch();
   };
 
   const load = async (id, key, quote) => {
@@ -67,7 +64,7 @@ export const createQuotes = ({ client, clock = globalThis }) => {
     },
     /** Asks again for what could not be had: not by itself, or it would be asked at each drawing. */
     retry() {
-      watchExpiry();
+      endings.watch();
       for (const [id, { key, quote }] of known) {
         if (quote.peek().status !== "failed") continue;
         quote.value = { status: "loading", message: null };
@@ -75,6 +72,6 @@ export const createQuotes = ({ client, clock = globalThis }) => {
       }
     },
     reset: () => known.clear(),
-    stop: () => clock.clearTimeout(next),
+    stop: endings.stop,
   };
 };
