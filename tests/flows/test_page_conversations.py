@@ -10,9 +10,16 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.flows.person import PATIENCE_MS, PHONE, Arrive, Person, comes_to, fits, person, two, write
-from tests.flows.scene import Line
+from tests.flows.scene import Line, settle
 from tests.instances import Instance
 
+CLOSE_AND_OPEN = """(other) => {
+  document.getElementById("composer").dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+  return new Promise((resolve) => {
+    addEventListener("popstate", () => requestAnimationFrame(() => setTimeout(resolve)), { once: true });
+    queueMicrotask(() => queueMicrotask(() => other.click()));
+  });
+}"""
 HOSTILE_NAMES = ["<img src=x onerror=alert(1)>", "</bdi><script>alert(1)</script>", "__proto__", "مرحبا"]
 
 
@@ -231,6 +238,26 @@ def test_what_was_refused_is_told_in_the_list_and_goes_with_its_conversation(
     alice.is_at("list-empty")
     alice.open("bob")
     alice.is_at("thread-empty")
+
+
+def test_whoever_opens_another_conversation_at_once_stays_in_it(arrive: Arrive, instance: Instance) -> None:
+    instance.register("alice")
+    for name in ("bob", "carol"):
+        write(instance, instance.join(name), "alice", f"from {name}")
+    alice = arrive()
+    alice.sign_in("alice")
+    for first, second in (("bob", "carol"), ("carol", "bob")):
+        alice.choose(first)
+        other = alice.at("conversation").filter(has_text=second).element_handle()
+        # The step back of the browser's history comes after both.
+        alice.page.evaluate(CLOSE_AND_OPEN, other)
+        alice.reads(f"from {second}")
+        settle(alice)
+        expect(alice.at("peer")).to_have_text(second)
+    alice.page.go_back()
+    expect(alice.page.locator(".no-thread")).to_be_visible()
+    alice.page.go_forward()
+    alice.reads("from bob")
 
 
 def test_a_draft_stays_where_it_was_begun(arrive: Arrive, instance: Instance) -> None:

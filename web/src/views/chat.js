@@ -13,12 +13,25 @@ import { NoThread, Thread } from "./thread.js";
 import { Toasts } from "./toasts.js";
 import { Update } from "./update.js";
 
-/* The browser's history knows only that a conversation is open, not which: names would outlive the sign-out there. */
+/* The browser's history knows only that a conversation is open, not which: names would outlive the sign-out there.
+   A conversation is one step; one that was left by another way than Back, as by its deletion, takes its step back. */
 const useHistory = (chat, opened, peer) => {
-  const last = useRef(null);
-  useEffect(() => {
+  const now = useRef(null); // the key of the open conversation
+  const last = useRef(null); // whom the last one was with
+  const leaving = useRef(false); // a step back of ours is on its way: the browser takes it a little later
+  const agree = () => {
+    if (leaving.current) return;
+    const stepped = history.state?.thread === true;
+    if (now.current && !stepped) history.pushState({ thread: true }, "");
+    if (now.current || !stepped) return;
+    leaving.current = true;
+    history.back();
+  };
+  useLayoutEffect(() => {
     history.replaceState(null, "");
     const moved = () => {
+      // Another one may have been opened meanwhile.
+      if (leaving.current) return void ((leaving.current = false), agree());
       if (history.state?.thread && last.current) chat.open(last.current);
       else chat.close();
     };
@@ -30,12 +43,10 @@ const useHistory = (chat, opened, peer) => {
   }, [chat]);
   // Together with what is drawn: whoever goes forward a moment after must not be sent back.
   useLayoutEffect(() => {
-    // One that was left by another way than Back, as by its deletion, leaves no step that leads nowhere.
-    if (!opened) return void (history.state?.thread && history.back());
-    last.current = peer;
-    if (!history.state?.thread) history.pushState({ thread: true }, "");
+    now.current = opened;
+    if (opened) last.current = peer;
+    agree();
   }, [opened]);
-  return () => (history.state?.thread ? history.back() : chat.close());
 };
 
 /* Leaving a conversation puts the focus where it came from: the last place it had in the list. */
@@ -72,7 +83,7 @@ export const Chat = ({ session, application, chat }) => {
   const [settings, setSettings] = useState(null); // the part of the settings that is shown
   const heading = useRef(null);
   const pane = useRef(null);
-  const back = useHistory(chat, opened, thread?.peer);
+  useHistory(chat, opened, thread?.peer);
   const remember = useReturn(opened, heading);
   useEffect(() => heading.current.focus(), []);
   const skip = (event) => {
@@ -93,7 +104,7 @@ export const Chat = ({ session, application, chat }) => {
         <${Conversations} chat=${chat} />
       </section>
       <section class="thread" id="thread" ref=${pane} tabindex="-1" aria-label=${thread ? t("thread.messages", { name: thread.peer }) : t("thread.none")}>
-        ${thread ? html`<${Thread} key=${opened} chat=${chat} thread=${thread} conversation=${state.conversation.value} onBack=${back} />` : html`<${NoThread} />`}
+        ${thread ? html`<${Thread} key=${opened} chat=${chat} thread=${thread} conversation=${state.conversation.value} onBack=${chat.close} />` : html`<${NoThread} />`}
       </section>
     </main>
     <${Announcer} state=${state} />
