@@ -16,22 +16,23 @@ import { Update } from "./update.js";
 /* The browser's history knows only that a conversation is open, not which: names would outlive the sign-out there.
    A conversation is one step; one that was left by another way than Back, as by its deletion, takes its step back. */
 const useHistory = (chat, opened, peer) => {
-  const now = useRef(null); // the key of the open conversation
   const last = useRef(null); // whom the last one was with
   const leaving = useRef(false); // a step back of ours is on its way: the browser takes it a little later
   const agree = () => {
     if (leaving.current) return;
-    const stepped = history.state?.thread === true;
-    if (now.current && !stepped) history.pushState({ thread: true }, "");
-    if (now.current || !stepped) return;
+    const [open, stepped] = [chat.state.thread.peek() !== null, history.state?.thread === true];
+    if (open && !stepped) history.pushState({ thread: true }, "");
+    if (open || !stepped) return;
     leaving.current = true;
     history.back();
   };
   useLayoutEffect(() => {
     history.replaceState(null, "");
     const moved = () => {
-      // Another one may have been opened meanwhile.
-      if (leaving.current) return void ((leaving.current = false), agree());
+      if (leaving.current) {
+        leaving.current = false;
+        return agree(); // another one may have been opened meanwhile
+      }
       if (history.state?.thread && last.current) chat.open(last.current);
       else chat.close();
     };
@@ -43,7 +44,6 @@ const useHistory = (chat, opened, peer) => {
   }, [chat]);
   // Together with what is drawn: whoever goes forward a moment after must not be sent back.
   useLayoutEffect(() => {
-    now.current = opened;
     if (opened) last.current = peer;
     agree();
   }, [opened]);
