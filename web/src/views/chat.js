@@ -1,5 +1,5 @@
 /* The two panes: the list of conversations and the open one. On a phone one of them is seen, and the browser's Back goes between them. */
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { texts } from "../text.js";
 import { Announcer } from "./announcer.js";
@@ -53,7 +53,7 @@ const useHistory = (chat, opened, peer) => {
 const useReturn = (opened, home) => {
   const was = useRef(null);
   const origin = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (was.current && !opened) (origin.current?.isConnected ? origin.current : home.current).focus();
     was.current = opened;
   }, [opened]);
@@ -85,7 +85,7 @@ export const Chat = ({ session, application, chat }) => {
   const pane = useRef(null);
   useHistory(chat, opened, thread?.peer);
   const remember = useReturn(opened, heading);
-  useEffect(() => heading.current.focus(), []);
+  useLayoutEffect(() => heading.current.focus(), []);
   const skip = (event) => {
     event.preventDefault();
     (document.getElementById("composer") ?? pane.current).focus();

@@ -1,6 +1,6 @@
 /* Emoji to choose from: groups, those used last, and a search. A dialog that leaves the rest of the page as it is.
    Keys as in the ARIA APG: tabs for the groups, a grid for what is in one; a letter in the grid goes on in the search. */
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { found, groups } from "../emoji.js";
 import { html } from "../html.js";
 import { texts } from "../text.js";
@@ -108,7 +108,7 @@ export const EmojiPicker = ({ recents = [], onPick, onClose, opener }) => {
   const [typed, setTyped] = useState("");
   const all = typed.trim() ? found(typed) : shown === "recent" ? first : groups().get(shown).map(({ emoji }) => emoji);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement;
     // On a phone the field would bring the keyboard, which hides what there is to choose from.
     if (matchMedia("(pointer: fine)").matches) field.current.focus();

@@ -1,5 +1,5 @@
 /* The whole page: one view for each phase. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { problemText } from "../problems.js";
 import { texts } from "../text.js";
@@ -23,7 +23,7 @@ const Waiting = ({ word }) => {
 const Unreachable = ({ session }) => {
   const t = texts.value;
   const heading = useRef(null);
-  useEffect(() => heading.current.focus(), []);
+  useLayoutEffect(() => heading.current.focus(), []);
   return html`<main class="middle" data-testid="unreachable">
     <${Mark} size=${56} />
     <h1 ref=${heading} tabindex="-1">${t("start.failed")}</h1>

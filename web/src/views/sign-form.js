@@ -1,5 +1,5 @@
 /* The form of both ways in: what is typed lives in the inputs only, never in the state of the page. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { createCheck } from "../check.js";
 import { html } from "../html.js";
 import { nameFault, passwordFault } from "../names.js";
@@ -43,24 +43,23 @@ export const SignForm = ({ session, registering, onSecond, onRegistered }) => {
   const input = (name) => form.current.elements.namedItem(name);
 
   const refuse = (what) => {
-    setWrong(what);
+    setWrong({ ...what, leads: FIELDS.find((field) => what.fields.has(field)) });
     setBusy(false);
-    const first = FIELDS.find((field) => what.fields.has(field));
-    // Once what is wrong is drawn: it is read out with the field.
-    if (first) requestAnimationFrame(() => form.current && input(first).focus());
   };
 
   /* What was wrong with a field is past when it is changed. */
   const typed = (field) => {
-    if (wrong.fields.has(field)) setWrong({ ...wrong, fields: new Map([...wrong.fields].filter(([one]) => one !== field)) });
+    if (wrong.fields.has(field)) setWrong({ fields: new Map([...wrong.fields].filter(([one]) => one !== field)), text: wrong.text });
   };
   const typedName = (event) => {
     typed("username");
     if (registering) check.typed(event.currentTarget.value.trim());
   };
 
+  /* Once what is wrong is drawn: it is read out with the field. */
+  useLayoutEffect(() => void (wrong.leads && input(wrong.leads).focus()), [wrong]);
   useEffect(() => check.stop, [check]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     setWrong({ fields: new Map(), text: "" });
     check.typed(registering ? input("username").value.trim() : "");
   }, [registering]);

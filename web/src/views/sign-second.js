@@ -1,5 +1,5 @@
 /* The second half of a sign-in: a code, a recovery code or a passkey. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { canPasskeys, passkeyForSignIn } from "../passkeys.js";
 import { fieldText, problemText } from "../problems.js";
@@ -17,8 +17,8 @@ export const SecondStep = ({ session, step, onOver }) => {
   const [busy, setBusy] = useState(false);
   const [wrong, setWrong] = useState({ code: "", text: "" });
   const input = () => form.current?.elements.namedItem("code");
-  useEffect(() => (input() ?? heading.current).focus(), [kind]);
-  useEffect(() => void ((wrong.code || wrong.text) && input()?.focus()), [wrong]);
+  useLayoutEffect(() => (input() ?? heading.current).focus(), [kind]);
+  useLayoutEffect(() => void ((wrong.code || wrong.text) && input()?.focus()), [wrong]);
 
   const choose = (one) => {
     setKind(one);

@@ -1,5 +1,5 @@
 /* Before the chat: sign in or create an account, on two tabs. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { appearance } from "../appearance.js";
 import { html } from "../html.js";
 import { canPasskeys, passkeyForSignIn } from "../passkeys.js";
@@ -81,7 +81,7 @@ export const Sign = ({ session }) => {
   const [way, setWay] = useState("in");
   const [second, setSecond] = useState(null);
   const heading = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (second) return; // it takes the focus itself
     const start = matchMedia("(pointer: fine)").matches ? document.getElementById("username") : heading.current;
     start.focus();

@@ -1,5 +1,5 @@
 /* The open conversation: with whom, the messages, the place to write; or an invitation to choose one. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { copyText } from "../copy.js";
 import { html } from "../html.js";
 import { keyOf } from "../names.js";
@@ -56,11 +56,11 @@ export const Thread = ({ chat, thread, conversation, onBack }) => {
   const wrote = useRef(false); // it was answered or changed: whoever did that goes on writing
   const deleted = useRef(false);
   wrote.current ||= writing !== null;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!matchMedia("(pointer: fine)").matches) heading.current.focus();
   }, []);
   /* The menu of a message that is gone cannot get the focus back. */
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (asked || !deleted.current) return;
     deleted.current = false;
     (matchMedia("(pointer: fine)").matches ? document.getElementById("composer") : heading.current).focus();

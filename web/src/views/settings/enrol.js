@@ -1,5 +1,5 @@
 /* For whoever must set up a second step before anything else is open to them. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "../../html.js";
 import { createSettings } from "../../settings.js";
 import { texts } from "../../text.js";
@@ -13,7 +13,7 @@ export const Enrol = ({ session }) => {
   const settings = useMemo(() => createSettings(session), [session]);
   const [ready, setReady] = useState(false);
   const heading = useRef(null);
-  useEffect(() => heading.current.focus(), []);
+  useLayoutEffect(() => heading.current.focus(), []);
   return html`<main class="sign" data-testid="enrol-view">
     <div class="sign-card enrol">
       <header class="brand"><${Mark} size=${44} /><h1 id="part-heading" ref=${heading} tabindex="-1">${t("sign.enrol_heading")}</h1></header>

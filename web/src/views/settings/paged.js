@@ -1,5 +1,5 @@
 /* A list that comes in pages: the first at once, the others when they are asked for. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useLoad, useTask } from "./parts.js";
 
 /** `load(path)` gives {rows, next}; `list` is a ref for what the rows are in. */
@@ -17,7 +17,7 @@ export const usePages = (load) => {
       setMore({ of: first.value, rows: [...joined.rows, ...page.rows], next: page.next, from });
     });
   /* The button goes when there are no more: on from the first row that came. */
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (more.of === null || more.next || document.activeElement !== document.body) return;
     const row = list.current?.children[more.from] ?? list.current?.lastElementChild;
     row?.setAttribute("tabindex", "-1");

@@ -1,6 +1,6 @@
 /* What the parts of the settings are made of: something loaded, something done, and what came of it in words. */
 import { createContext } from "preact";
-import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../../html.js";
 import { fieldText, problemText } from "../../problems.js";
 import { texts } from "../../text.js";
@@ -101,7 +101,7 @@ export const Act = ({ task, children, className = "", ...more }) =>
 
 /** Puts the focus where the first fault of a form is. */
 export const useFaultFocus = (task, form) =>
-  useEffect(() => {
+  useLayoutEffect(() => {
     const [first] = task.faults.keys();
     if (first) form.current?.elements.namedItem(first)?.focus();
   }, [task.faults]);

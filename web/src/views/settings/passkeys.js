@@ -1,5 +1,5 @@
 /* A person's passkeys: add, name, remove. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../../html.js";
 import { canPasskeys } from "../../passkeys.js";
 import { fieldText } from "../../problems.js";
@@ -14,7 +14,7 @@ const NameForm = ({ field, label, hint, value = "", task, word, onName, onCancel
   const t = texts.value;
   const form = useRef(null);
   useFaultFocus(task, form);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!onCancel) return; // one that is always there
     const input = form.current.elements.namedItem(field);
     input.focus();

@@ -1,5 +1,5 @@
 /* Is it you? The one question before what is dangerous. It stays until it is answered or given up; a wrong answer can be mended. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../../html.js";
 import { canPasskeys } from "../../passkeys.js";
 import { fieldText, problemText } from "../../problems.js";
@@ -29,11 +29,11 @@ const Question = ({ settings, asking, factors }) => {
   const input = (name) => form.current?.elements.namedItem(name);
   const focus = (name) => (input(name) ?? form.current?.querySelector("input, button"))?.focus();
   const begun = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     focus(withPassword && !begun.current ? PASSWORD : CODE);
     begun.current = true;
   }, [kind]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const [first] = wrong.fields.keys();
     if (first) focus(first);
   }, [wrong]);

@@ -1,5 +1,5 @@
 /* Recovery codes, shown once: to be copied, taken along as a file, and then forgotten by the page. */
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { copyText } from "../../copy.js";
 import { html } from "../../html.js";
 import { texts } from "../../text.js";
@@ -9,7 +9,7 @@ export const RecoveryCodes = ({ codes, me, onKept }) => {
   const t = texts.value;
   const heading = useRef(null);
   const task = useTask();
-  useEffect(() => heading.current.focus(), [codes]);
+  useLayoutEffect(() => heading.current.focus(), [codes]);
   const copy = async () => {
     const copied = await copyText(codes.join("\n"));
     task.tell(copied ? { done: t("recovery.copied") } : { text: t("recovery.copy_failed") });

@@ -1,5 +1,5 @@
 /* The settings: a dialog with its parts on the left; on a phone first the list of them, then one. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "../../html.js";
 import { createSettings } from "../../settings.js";
 import { texts } from "../../text.js";
@@ -12,6 +12,7 @@ import { Devices } from "./devices.js";
 import { Events } from "./events.js";
 import { Factors } from "./factors.js";
 import { Notices } from "./notices.js";
+import { toHeading } from "./parts.js";
 import { Password } from "./password.js";
 import { Profile } from "./profile.js";
 import { Proof } from "./proof.js";
@@ -31,18 +32,12 @@ const PARTS = new Map([
 export const Settings = ({ session, application, me, part: first = "profile", onClose }) => {
   const t = texts.value;
   const settings = useMemo(() => createSettings(session), [session]);
-  const [shown, setShown] = useState({ part: first, chosen: first !== "profile" });
-  const heading = useRef(null);
+  const [shown, setShown] = useState({ part: first, chosen: first !== "profile", leads: null });
   const menu = useRef(null);
   useEffect(() => settings.dismiss, [settings]);
-  const choose = (part) => {
-    setShown({ part, chosen: true });
-    requestAnimationFrame(() => heading.current?.focus());
-  };
-  const back = () => {
-    setShown({ ...shown, chosen: false });
-    requestAnimationFrame(() => menu.current?.querySelector("[aria-current]")?.focus());
-  };
+  const choose = (part) => setShown({ part, chosen: true, leads: toHeading });
+  const back = () => setShown({ ...shown, chosen: false, leads: () => menu.current.querySelector("[aria-current]").focus() });
+  useLayoutEffect(() => shown.leads?.(), [shown]);
   const Part = PARTS.get(shown.part);
   return html`<${Dialog} name="settings" className="settings" labelledby="settings-heading" onClose=${onClose}>
     <div class="settings-frame" data-shown=${shown.chosen ? "part" : "menu"}>
@@ -63,7 +58,7 @@ export const Settings = ({ session, application, me, part: first = "profile", on
         </ul>
       </nav>
       <section class="settings-part" key=${shown.part} tabindex="0" aria-labelledby="part-heading" data-testid="settings-part" data-part=${shown.part}>
-        <h3 id="part-heading" ref=${heading} tabindex="-1">${t(`settings.${shown.part}`)}</h3>
+        <h3 id="part-heading" tabindex="-1">${t(`settings.${shown.part}`)}</h3>
         <${Part} settings=${settings} me=${me} push=${application.push} install=${application.install} />
       </section>
     </div>

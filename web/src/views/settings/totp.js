@@ -1,5 +1,5 @@
 /* Codes from an authenticator app: set up in two steps, given up in one. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../../html.js";
 import { fieldText } from "../../problems.js";
 import { texts } from "../../text.js";
@@ -16,7 +16,7 @@ const Enrolment = ({ settings, offer, onDone, onCancel }) => {
   const form = useRef(null);
   const task = useTask();
   useFaultFocus(task, form);
-  useEffect(() => form.current.querySelector("h5").focus(), []);
+  useLayoutEffect(() => form.current.querySelector("h5").focus(), []);
   const submit = async (event) => {
     event.preventDefault();
     const otp = form.current.elements.namedItem("totp-code").value.replace(/\s/g, "");
