@@ -30,10 +30,14 @@ class Summary:
     ttl_seconds: int | None = None
 
 
-async def list_own(app: App, caller: Caller, *, limit: int, before: int | None) -> list[Summary]:
+async def list_own(
+    app: App, caller: Caller, *, limit: int, before: int | None, unread_only: bool = False
+) -> list[Summary]:
     """The caller's conversations whose last message has an id below `before`, newest first."""
     await limits.spend(app, limits.READ, caller.user_id)
-    newest = await models.conversations.newest_of(app.db, caller.user_id, limit=limit, before=before, now=app.clock())
+    newest = await models.conversations.newest_of(
+        app.db, caller.user_id, limit=limit, before=before, now=app.clock(), unread=unread_only
+    )
     stored = await models.messages.by_ids(app.db, newest)
     shown = await presentation.present(app, caller.user_id, sorted(stored, key=lambda message: -message.id))
     conversation_of = {message.id: message.conversation_id for message in stored}

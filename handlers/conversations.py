@@ -1,5 +1,6 @@
 """The caller's conversations."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -16,10 +17,14 @@ Seconds = Annotated[int, Meta(extra_json_schema={"minimum": 1}, examples=[86_400
 
 
 class ConversationsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which page: conversations whose last message has an id below `before`."""
+    """Which page: conversations whose last message has an id below `before`.
+
+    `unread`: those in which something waits to be read, and no others.
+    """
 
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
     before: MessageId | None = None
+    unread: bool = False
 
 
 class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -76,9 +81,16 @@ async def set_timer(call: Call[NewTimer, None]) -> Answer:
 
 async def list_own(call: Call[None, ConversationsQuery]) -> Answer:
     """List the caller's conversations, the one with the newest message first."""
-    limit = call.query.limit
-    found = await conversations.list_own(call.app, call.caller, limit=limit + 1, before=call.query.before)
-    return first_of(found, limit, call.url, show=_shown, step=lambda last: {"before": last.last_message.id})
+    query = call.query
+    found = await conversations.list_own(
+        call.app, call.caller, limit=query.limit + 1, before=query.before, unread_only=query.unread
+    )
+    same = {"unread": "true"} if query.unread else {}
+
+    def step(last: conversations.Summary) -> Mapping[str, str | int]:
+        return {"before": last.last_message.id, **same}
+
+    return first_of(found, query.limit, call.url, show=_shown, step=step)
 
 
 def _shown(summary: conversations.Summary) -> Conversation:

@@ -15,6 +15,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 MOST_PARAMETERS = 50
 MOST_NAME_SHOWN = 50
 DECIMAL = re.compile(r"-?[0-9]{1,16}")
+TRUTHS = {"true": True, "false": False}
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # msgspec says where below the field a value is wrong; a person needs only the rest.
 WHERE = re.compile(r" - at `\$[^`]*`$")
@@ -35,12 +36,13 @@ def convert(values: object, shape: type[S]) -> S:
 
 
 def convert_query(query: str, shape: type[S]) -> S:
-    """A query string as a `shape`: what it wants as a number must be written in decimal digits."""
+    """A query string as a `shape`: what it wants as a number is written in decimal digits, a truth as true or false."""
     values: dict[str, object] = {**query_values(query)}
-    for name in _numbers(shape):
-        text = values.get(name)
-        if isinstance(text, str) and DECIMAL.fullmatch(text):
+    for name in _fields_taking(shape, 1) & values.keys():
+        if DECIMAL.fullmatch(text := str(values[name])):
             values[name] = int(text)
+    for name in _fields_taking(shape, True) & values.keys():
+        values[name] = TRUTHS.get(str(values[name]), values[name])
     return convert(values, shape)
 
 
@@ -68,9 +70,9 @@ def _fields(shape: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...
     return msgspec.structs.fields(shape)
 
 
-@functools.cache
-def _numbers(shape: type[msgspec.Struct]) -> frozenset[str]:
-    return frozenset(field.encode_name for field in _fields(shape) if _takes(field.type, 1))
+@functools.lru_cache(typed=True)  # 1 is equal to True
+def _fields_taking(shape: type[msgspec.Struct], value: object) -> frozenset[str]:
+    return frozenset(field.encode_name for field in _fields(shape) if _takes(field.type, value))
 
 
 def _takes(kind: Any, value: object) -> bool:

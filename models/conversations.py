@@ -7,6 +7,7 @@ import peewee
 
 from models.db import Database, Engine, Row, as_bytes, execute, fetch, rows_of_marks
 from models.messages import THERE, WITHIN_TOLD, WITHIN_WITHHELD
+from models.receipts import UNREAD_BY_OWN
 
 BY_PAIR = (
     "SELECT c.id, c.pair_low, c.pair_high, k.generation, k.master_id, k.wrapped FROM conversations c"
@@ -40,9 +41,12 @@ NEWEST_SEEN = " UNION ALL ".join(
 )
 NEWEST = (
     f"WITH newest AS MATERIALIZED (SELECT (SELECT max(seen.id) FROM ({NEWEST_SEEN}) AS seen) AS id"
-    " FROM members own WHERE own.user_id = %s)"
+    " FROM members own WHERE own.user_id = %s{which})"
     " SELECT id FROM newest WHERE id < %s ORDER BY id DESC LIMIT %s"
 )
+NEWEST_OF_ALL = NEWEST.format(which="")
+# One look-up of its own for each, which PostgreSQL would make a join of all that they hold were it an EXISTS.
+NEWEST_OF_UNREAD = NEWEST.format(which=f" AND (SELECT 1 {UNREAD_BY_OWN} ORDER BY m.id + 0 DESC LIMIT 1) IS NOT NULL")
 ABOVE_ALL = 2**62
 
 
@@ -117,10 +121,16 @@ async def id_of_pair(db: Database, pair: tuple[int, int]) -> int | None:
     return int(rows[0][0]) if rows else None
 
 
-async def newest_of(db: Database, user_id: int, *, limit: int, before: int | None, now: int) -> list[int]:
-    """The last message of each of this person's conversations, newest first; ids below `before`."""
+async def newest_of(
+    db: Database, user_id: int, *, limit: int, before: int | None, now: int, unread: bool = False
+) -> list[int]:
+    """The last message of each of this person's conversations, newest first; ids below `before`.
+
+    With `unread` only of those in which something waits to be read.
+    """
     below = ABOVE_ALL if before is None else before
-    rows = await db.read(fetch, NEWEST, (now, now, now, user_id, below, limit))
+    text, nows = (NEWEST_OF_UNREAD, (now,)) if unread else (NEWEST_OF_ALL, ())
+    rows = await db.read(fetch, text, (now, now, now, user_id, *nows, below, limit))
     return [int(row[0]) for row in rows]
 
 

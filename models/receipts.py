@@ -38,13 +38,15 @@ ADVANCE_READ = (
 UNWILLING = "SELECT id FROM users WHERE NOT receipts AND id IN "
 NOTE = "INSERT INTO receipts (conversation_id, user_id, kind, up_to, at) VALUES "
 MOST_UNREAD = 1_000
-_UNREAD = (
+# What the member `own` has received and not read.
+UNREAD_BY_OWN = (
     RECEIVED_WITHIN.replace("%s", "own.conversation_id", 1).replace("%s", "own.user_id", 1)
-    + " AND m.id + 0 > own.read_up_to ORDER BY m.id + 0 LIMIT %s"
+    + " AND m.id + 0 > own.read_up_to"
 )
 UNREAD = (
-    f"SELECT own.conversation_id, (SELECT count(*) FROM (SELECT 1 {_UNREAD}) AS counted) FROM members own"
-    " WHERE own.user_id = %s AND own.conversation_id IN "
+    "SELECT own.conversation_id,"
+    f" (SELECT count(*) FROM (SELECT 1 {UNREAD_BY_OWN} ORDER BY m.id + 0 LIMIT %s) AS counted)"
+    " FROM members own WHERE own.user_id = %s AND own.conversation_id IN "
 )
 
 

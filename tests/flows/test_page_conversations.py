@@ -40,6 +40,24 @@ def is_told(who: Person, text: str) -> None:
     expect(who.at("conversation").locator(".conversation-last")).to_have_text(text, timeout=PATIENCE_MS)
 
 
+def test_what_is_unread_in_an_old_conversation_is_in_the_title(arrive: Arrive, instance: Instance) -> None:
+    instance.register("alice")
+    for name in ["forgotten", *(f"known{number}" for number in range(51))]:
+        write(instance, instance.join(name), "alice", "hi")
+    token = instance.sign_in("alice")
+    for row in instance.call("GET", "/api/conversations/?limit=200", token=token).json[:-1]:
+        read = f"/api/conversations/{row['peer']}/read/"
+        assert instance.call("POST", read, {"up_to": row["last_message"]["id"]}, token=token).status == 204
+    alice = arrive()
+    alice.sign_in("alice")
+    expect(alice.page).to_have_title("(1) Recado", timeout=PATIENCE_MS)
+    expect(alice.at("conversation")).to_have_count(51)
+    expect(alice.at("conversation").last).to_contain_text("forgotten")
+    alice.at("more-conversations").click()
+    expect(alice.at("conversation")).to_have_count(52, timeout=PATIENCE_MS)
+    expect(alice.page).to_have_title("(1) Recado")
+
+
 def test_typing_and_presence_are_shown_where_they_are_wanted(sociable: Arrive) -> None:
     alice, bob = sociable(), sociable()
     alice.register("alice")

@@ -116,6 +116,25 @@ def test_paging_misses_and_doubles_nothing(server: Instance, joined: Join) -> No
         assert found == [peer.name for peer in reversed(peers)]
 
 
+def test_those_with_something_unread_are_paged_alone(server: Instance, joined: Join) -> None:
+    alice, *peers = (joined() for _ in range(5))
+    for peer in peers:
+        send(server, peer, alice, "hi")
+    send(server, alice, peers[1], "seen")
+    newest = send(server, peers[2], alice, "and this")
+    server.call("POST", f"/api/conversations/{peers[1].name}/read/", {"up_to": newest["id"]}, token=alice.token)
+    found, target = [], "/api/conversations/?unread=true&limit=2"
+    while target:
+        reply = server.call("GET", target, token=alice.token)
+        found += [(entry["peer"], entry["unread"]) for entry in reply.json]
+        link = re.fullmatch(r'<(/[^>]+)>; rel="next"', reply.headers.get("link", ""))
+        target = link[1] if link else ""
+    assert found == [(peers[2].name, 2), (peers[3].name, 1), (peers[0].name, 1)]
+    assert len(server.call("GET", "/api/conversations/?unread=false", token=alice.token).json) == 4
+    wrong = server.call("GET", "/api/conversations/?unread=perhaps", token=alice.token)
+    assert (wrong.status, wrong.json["errors"][0]["field"]) == (400, "unread")
+
+
 def test_somebody_new_has_none(server: Instance, joined: Join) -> None:
     assert server.call("GET", "/api/conversations/", token=joined().token).json == []
 

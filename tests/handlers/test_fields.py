@@ -139,6 +139,12 @@ def test_a_number_in_a_query_is_a_number_in_range(server: Instance, alice: Perso
                 assert fields_of(reply) == {field}, (field, number)
 
 
+@pytest.mark.parametrize("text", ["", "True", "1", "0", "yes", "TRUE", "true+", "null", "truefalse"])
+def test_a_truth_in_a_query_is_true_or_false(server: Instance, alice: Person, text: str) -> None:
+    target = corpus.target_of("GET /api/conversations/", unread=text)
+    assert fields_of(ask(server, "GET", target, [alice.bearer])) == {"unread"}
+
+
 @pytest.mark.parametrize(
     "identity", ["0", *(number for number in corpus.BAD_NUMBERS if number), "1/x", "..%2f1", "%31"]
 )

@@ -177,6 +177,9 @@ DRIVES: dict[str, Callable[[Database, int], Awaitable[object]]] = {
         db, [(draft(1, other).conversation_id, 1) for other in range(2, SOME)]
     ),
     "conversations.newest_of": lambda db, message: conversations.newest_of(db, 1, limit=SOME, before=None, now=NOW),
+    "conversations.newest_of unread": lambda db, message: conversations.newest_of(
+        db, 1, limit=SOME, before=None, now=NOW, unread=True
+    ),
     "writer.add": lambda db, message: store(db, draft(1, 2), draft(2, 1), draft(1, 1)),
     "writer.add again": lambda db, message: store(db, draft(1, 2, client_id=CLIENT), draft(1, 2, client_id=CLIENT)),
     "writer.add once more": lambda db, message: store(db, draft(1, 2, client_id=CLIENT)),

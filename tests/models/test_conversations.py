@@ -3,9 +3,10 @@
 import asyncio
 from dataclasses import replace
 
-from models import blocks, changes, conversations
+from models import blocks, changes, conversations, receipts
 from models.conversations import StoredKey
 from models.db import execute
+from models.timelines import Kind
 from tests.models.storage import NOW, Sealed, draft, fill, opened, rows, store
 
 PAIR = (1, 2)
@@ -71,6 +72,22 @@ async def test_conversations_are_listed_by_their_last_message_in_pages(database_
         assert await conversations.newest_of(db, 1, **page | {"before": newest[1]}) == newest[2:]
         # Nobody has written in it yet.
         assert await conversations.newest_of(db, 4, **page) == []
+
+
+async def test_those_in_which_something_is_unread_are_listed_alone(database_url) -> None:
+    async with opened(database_url, 1, 2, 3, 4, 5) as db:
+        await talk(db, (1, 2), (1, 3), (1, 4), (1, 5), (1, 1))
+        from_three, brief = await store(db, draft(3, 1), draft(5, 1, expires_at=NOW + 1))
+        await fill(db, (1, 4), (2, 1))
+        own, _ = await fill(db, (1, 2), (1, 1))
+        page = {"limit": 9, "before": None, "now": NOW, "unread": True}
+        unread = [own, brief.message_id, from_three.message_id]
+        assert await conversations.newest_of(db, 1, **page) == unread
+        assert await conversations.newest_of(db, 1, **page | {"limit": 1}) == unread[:1]
+        assert await conversations.newest_of(db, 1, **page | {"before": own}) == unread[1:]
+        assert await conversations.newest_of(db, 1, **page | {"now": NOW + 1}) == [own, from_three.message_id]
+        await receipts.read(db, receipts.Receipt(draft(1, 3).conversation_id, 1, 3, Kind.READ, own), NOW)
+        assert await conversations.newest_of(db, 1, **page) == unread[:2]
 
 
 async def test_what_has_expired_is_nobodys_last_message(database_url) -> None:

@@ -42,7 +42,9 @@ BIG = {
 UNPLANNED = {"migrate", "audit", "audit_log", "facts", "checkup", "keys"}
 DRIVEN = [name for name in DRIVES if name.partition(".")[0] not in UNPLANNED and name != "erasure.scrub"]
 # These sort more than two pages, and have to: they put all the conversations of one person in order.
-SORTS_FRIENDS = {"conversations.newest_of", "presence.circles_of"}
+SORTS_FRIENDS = {"conversations.newest_of", "conversations.newest_of unread", "presence.circles_of"}
+# This looks at all of them, and drops those in which all is read; of those in which little is, PostgreSQL tells one.
+LOOKS_AT_FRIENDS = {"conversations.newest_of unread"}
 
 
 @dataclass
@@ -87,7 +89,8 @@ def test_no_more_is_sorted_than_two_pages(plans: Plans, name: str) -> None:
 
 @pytest.mark.parametrize("name", DRIVEN)
 def test_few_rows_are_looked_at_in_vain(plans: Plans, name: str) -> None:
-    assert [plan.statement for plan in plans[name] if plan.dropped > SOME] == []
+    most = 2 * FRIENDS if name in LOOKS_AT_FRIENDS else SOME
+    assert [plan.statement for plan in plans[name] if plan.dropped > most] == []
 
 
 def test_a_plan_without_an_index_is_noticed(plans: Plans) -> None:

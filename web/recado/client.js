@@ -828,10 +828,11 @@ export const createClient = ({
       const { exists, available } = await standingOf(username, options);
       return exists || available === false;
     },
-    /** A page of conversations, as the server has them; `next` is for the following call.
-        @param {{limit?: number, next?: string}} [options] */
-    async conversations({ limit = 50, next } = {}) {
-      const page = await learnTimers("GET", next ?? query("/api/conversations/", { limit }));
+    /** A page of conversations, as the server has them; `next` is for the following call. With `unread` only those in which
+        something waits to be read, with `before` those whose last message has a lower id.
+        @param {{limit?: number, before?: number, unread?: boolean, next?: string}} [options] */
+    async conversations({ limit = 50, before, unread, next } = {}) {
+      const page = await learnTimers("GET", next ?? query("/api/conversations/", { limit, before, unread: unread || null }));
       return { conversations: listIn(page), next: page.next };
     },
     /** Loads the next older page of a conversation into what `messages` gives. True while there is more.

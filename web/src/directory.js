@@ -6,8 +6,12 @@ import { createEndings } from "./endings.js";
 import { dayOf, emptied, newestFirst, newRow, outlived, unreadOf, withPage, withRow } from "./listing.js";
 
 const MOST_NAMES = 500;
+const MOST_UNREAD = 200; // conversations in a page
+const MOST_PAGES = 40; // of a list that is walked to its end: one that leads back to itself has one as well
 export const AGAIN_MS = 10_000;
 
+/** The id of the oldest last message of a page, Infinity when none has one. */
+const oldestIn = (said) => Math.min(...said.map((one) => one?.last_message?.id).filter(isCount));
 const array = (value) => (Array.isArray(value) ? value : []);
 
 /** `drafts` is a signal: key -> {peer, text}; `onRows(rows)` is told when they have changed, and takes them from a function. */
@@ -97,12 +101,30 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
     count(key, items);
   };
 
+  /** A list to its end: `load(next)` gives a page of it, which `take` is given. */
+  const walk = async (load, take) => {
+    let next = null;
+    for (let turn = 0; turn === 0 || (next && turn < MOST_PAGES); turn += 1) {
+      const page = await load(next);
+      if (stopped) return;
+      take(page);
+      next = page.next;
+    }
+  };
+
+  const namesIn = (said) => array(said).flatMap((one) => (typeof one?.username === "string" ? [keyOf(one.username)] : []));
+
   const loadNamesOf = async (path, names) => {
     const before = names.peek();
-    const { said } = await client.call("GET", `${path}?limit=${MOST_NAMES}`);
-    // What was done meanwhile may not be in this answer.
+    const found = new Set();
+    await walk(
+      (next) => client.call("GET", next ?? `${path}?limit=${MOST_NAMES}`),
+      ({ said }) => namesIn(said).forEach((name) => found.add(name)),
+    );
+    if (stopped) return;
+    // What was done meanwhile may not be in these answers.
     if (names.peek() !== before) return loadNamesOf(path, names);
-    if (!stopped) names.value = new Set(array(said).flatMap((one) => (typeof one?.username === "string" ? [keyOf(one.username)] : [])));
+    names.value = found;
   };
 
   const keysOf = (said) => said.flatMap((one) => (typeof one?.peer === "string" ? [keyOf(one.peer)] : []));
@@ -111,7 +133,7 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
       what was known of them is from an earlier visit or page, and may have gone since. */
   const doubtful = (said, { first = false, next = null } = {}) => {
     const listed = new Set(keysOf(said));
-    const oldest = next ? Math.min(...said.map((one) => one?.last_message?.id ?? Infinity)) : 0;
+    const oldest = next ? oldestIn(said) : 0;
     const isTold = ({ key, last }) => listed.has(key) || (first && (last?.id ?? Infinity) >= oldest);
     const isKnown = ({ key, last }) => last !== null && client.messages(key).some(({ id }) => id === last.id);
     return new Map([...rows.peek()].filter(([, row]) => (row.last || row.ended || row.base.unread > 0) && isTold(row) && !isKnown(row)));
@@ -129,6 +151,16 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
       lost = false;
       for (const key of keys) refresh(key);
     });
+
+  /** All below a page in which something is unread: they are counted, though the rest of what is there is not asked for yet. */
+  const loadUnread = ({ conversations: said, next: more }) => {
+    const before = oldestIn(said);
+    if (!more || before === Infinity) return;
+    return walk(
+      (next) => client.conversations(next ? { next } : { limit: MOST_UNREAD, unread: true, before }),
+      (page) => takePage(page.conversations),
+    );
+  };
 
   /** What has failed on a connection that stands is asked for again; with the next connection it is anyway. */
   const again = (problem) => {
@@ -154,6 +186,7 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
       takePage(page.conversations, { first: true, next: page.next });
       if (status.peek() !== "ready") more.value = page.next;
       status.value = "ready";
+      await loadUnread(page);
     } catch (problem) {
       again(problem);
       if (!stopped && problem.kind !== "aborted" && status.peek() !== "ready") status.value = "failed";

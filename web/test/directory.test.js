@@ -12,7 +12,7 @@ const own = (id) => ({ ...messageFor(id, "alice", "bob", `m${id}`), mine: true, 
 const pending = { client_id: "u", sender: "alice", recipient: "bob", content: "waits", mine: true, state: "sending" };
 const inList = (id, unread, more = {}) => ({ peer: "bob", last_message: messageFor(id, "bob", "alice", `m${id}`), unread, ...more });
 
-const scene = ({ pages = [], names = {} } = {}) => {
+const scene = ({ pages = [], names = {}, after = {} } = {}) => {
   const here = { threads: new Map(), seen: new Map(), timers: new Map(), pages, asked: [], reads: [], called: [], saved: [], time: null, drafts: signal(new Map()) };
   here.clock = createClock();
   const client = {
@@ -33,7 +33,7 @@ const scene = ({ pages = [], names = {} } = {}) => {
       here.called.push(`${method} ${path}`);
       const said = await names[path.split("?")[0]];
       if (said instanceof Error) throw said;
-      return { said };
+      return { said, next: after[path.split("?")[0]] ?? null };
     },
   };
   here.directory = createDirectory({ client, drafts: here.drafts, clock: here.clock, onRows: (rows) => here.saved.push(rows) });
@@ -66,6 +66,40 @@ test("what an earlier visit kept gives way to the server's list, unless the clie
   whole.directory.restore([kept("old", 2)]);
   await whole.directory.load();
   assert.deepEqual(whole.rows().map(({ key }) => key), ["bob"], "this list was the whole of it");
+});
+
+test("what is unread below the first page is counted, and listed where it belongs", async () => {
+  const of = (peer, id, unread) => ({ ...inList(id, unread), peer });
+  const pages = [{ rows: [of("ann", 90, 1), of("bob", 80, 0)], next: "/more" }, { rows: [of("cid", 20, 2)], next: "/unread?2" }, [of("dan", 10, 4)]];
+  const here = scene({ pages });
+  await here.directory.load();
+  assert.deepEqual(here.asked, [undefined, { limit: 200, unread: true, before: 80 }, { next: "/unread?2" }]);
+  assert.deepEqual(here.rows().map(({ key, unread }) => [key, unread]), [["ann", 1], ["bob", 0], ["cid", 2], ["dan", 4]]);
+  assert.equal(here.directory.unreadTotal.value, 7);
+  assert.deepEqual([here.directory.more.value, here.directory.status.value], ["/more", "ready"], "the rest is still there to be asked for");
+});
+
+test("what is unread further down is asked for again when it fails; a list that leads to itself comes to an end", async () => {
+  const here = scene({ pages: [{ rows: [inList(9, 0)], next: "/more" }, broken, { rows: [inList(9, 0)], next: "/more" }, [{ ...inList(2, 3), peer: "cid" }]] });
+  await here.directory.load();
+  assert.deepEqual([here.directory.status.value, here.directory.unreadTotal.value], ["ready", 0]);
+  await here.clock.forward(AGAIN_MS);
+  assert.equal(here.directory.unreadTotal.value, 3);
+  const round = scene({ pages: Array.from({ length: 99 }, () => ({ rows: [inList(9, 0)], next: "/round" })) });
+  await round.directory.load();
+  assert.ok(round.asked.length < 99, "asked for ever");
+  const nameless = scene({ pages: [{ rows: [{ peer: "bob" }], next: "/more" }] });
+  await nameless.directory.load();
+  assert.equal(nameless.asked.length, 1, "nothing says where the first page ends");
+});
+
+test("more blocked and muted people than a page holds are all known", async () => {
+  const first = Array.from({ length: 500 }, (_, at) => ({ username: `b${at}` }));
+  const here = scene({ pages: [[inList(6, 2)]], names: { "/api/blocks/": first, "/blocks": [{ username: "Last" }] }, after: { "/api/blocks/": "/blocks" } });
+  await here.directory.load();
+  await settle();
+  assert.equal(here.directory.blocked.value.size, 501);
+  assert.ok(here.directory.blocked.value.has("last"));
 });
 
 test("a message is counted once, whether the list or the message itself comes first", async () => {
@@ -269,11 +303,11 @@ test("what ends by itself is shown no longer than that, without a word of the se
 });
 
 test("a conversation that is in no list any more has nothing unread, although its messages were never known here", async () => {
-  const here = scene({ pages: [{ rows: [inList(6, 3)], next: "more" }, { rows: [] }] });
+  const here = scene({ pages: [{ rows: [inList(6, 3)], next: "more" }, [], { rows: [] }] });
   await here.directory.load();
   here.directory.gone(6, "bob");
   await settle();
-  assert.deepEqual([here.row(), here.directory.unreadTotal.value, here.asked.length], [undefined, 0, 2]);
+  assert.deepEqual([here.row(), here.directory.unreadTotal.value, here.asked.length], [undefined, 0, 3]);
 });
 
 test("what was refused is shown before what waits", () => {
@@ -361,18 +395,18 @@ test("calls for the list share the one that is under way", async () => {
 
 test("further pages are added below, one at a time; one that fails may be asked for again", async () => {
   const carol = { peer: "carol", unread: 1, last_message: messageFor(2, "carol", "alice", "x") };
-  const here = scene({ pages: [{ rows: [inList(6, 0)], next: "/api/p2" }, broken, { rows: [null, carol], next: null }] });
+  const here = scene({ pages: [{ rows: [inList(6, 0)], next: "/api/p2" }, [], broken, { rows: [null, carol], next: null }] });
   await here.directory.load();
   assert.equal(here.directory.more.value, "/api/p2");
   const first = here.directory.loadMore();
   void here.directory.loadMore();
   await first;
-  assert.deepEqual([here.directory.moreStatus.value, here.asked.length], ["failed", 2]);
+  assert.deepEqual([here.directory.moreStatus.value, here.asked.length], ["failed", 3]);
   await here.directory.loadMore();
   assert.deepEqual(here.asked.at(-1), { next: "/api/p2" });
   assert.deepEqual([here.rows().map(({ key }) => key), here.directory.more.value, here.directory.moreStatus.value], [["bob", "carol"], null, "ready"]);
   await here.directory.loadMore();
-  assert.equal(here.asked.length, 3);
+  assert.equal(here.asked.length, 4);
 });
 
 test("what an earlier visit has kept is shown until the server answers, and nothing of it twice", async () => {
