@@ -894,7 +894,8 @@ export const createClient = ({
     async send(recipient, content, { ttlSeconds, replyTo } = {}) {
       needIn();
       typed.delete(keyOf(recipient)); // whoever goes on typing is told of at once
-      const entry = await outbox.write(recipient, content, { ttl_seconds: ttlSeconds, reply_to: replyTo });
+      const offline = state.connection !== "live";
+      const entry = await outbox.write(recipient, content, { ttl_seconds: ttlSeconds, reply_to: replyTo }, { offline });
       if (tabs.leading) outbox.flush();
       else entry.tried = true;
       tabs.post({ kind: "outbox", event: "written", entry: plain(entry) });

@@ -1,6 +1,7 @@
 /* What was written and is not acknowledged. Each entry is in the store before its first try and keeps its `client_id` for ever, so
    everything may be said again after any failure. In one conversation one message is on its way at a time: they arrive in the order
-   written, whatever fails; several conversations go side by side. */
+   written, whatever fails; several conversations go side by side. `waits`, in the store as well, says that an entry was surely never on
+   its way: it is taken from there before the first try. */
 import { isCount, keyOf } from "./names.js";
 import { jitter } from "./pace.js";
 import { adviceOf } from "./problems.js";
@@ -31,6 +32,7 @@ const isEntry = (entry) =>
 export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilence, onTokenNeeded }) => {
   const entries = new Map();
   const onTheWay = new Map(); // client_id -> timer
+  const discarded = new Set(); // client_ids: what reads or writes the store at the same time brings none of them back
   const held = new Map(); // key of the peer -> timer: its next try is later
   let most = MOST_ON_THE_WAY;
   let live = false;
@@ -52,6 +54,29 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
     ref: client_id,
   });
 
+  /** @param {any} entry */
+  const rowFor = ({ stored, kept, tried, tries, ...entry }) => [rowOf(entry.client_id), entry];
+
+  /** Stores an entry as it is. Whoever gives it up meanwhile may be sooner at the store. */
+  const save = async (entry) => {
+    const kept = await keep([rowFor(entry)]);
+    if (discarded.has(entry.client_id)) await keep([[rowOf(entry.client_id), undefined]]);
+    return kept;
+  };
+
+  const release = async (entry) => {
+    entry.stored = false; // holds back what follows in its conversation
+    delete entry.waits;
+    await save(entry);
+    entry.stored = true;
+    flush();
+  };
+
+  const trying = (entry) => {
+    entry.tried = true;
+    onTheWay.set(entry.client_id, clock.setTimeout(onSilence, UNANSWERED_MS));
+  };
+
   const flush = () => {
     if (!live) return;
     const busy = busyPeers();
@@ -59,9 +84,9 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
       const key = keyOf(entry.recipient);
       if (entry.state !== "sending" || busy.has(key) || held.has(key) || onTheWay.size >= most) continue;
       busy.add(key);
-      if (!entry.stored || !say(frameOf(entry))) continue;
-      entry.tried = true;
-      onTheWay.set(entry.client_id, clock.setTimeout(onSilence, UNANSWERED_MS));
+      if (!entry.stored) continue;
+      if (entry.waits) void release(entry);
+      else if (say(frameOf(entry))) trying(entry);
     }
   };
 
@@ -76,14 +101,11 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
     );
   };
 
-  /** @param {any} entry */
-  const rowFor = ({ stored, kept, tried, tries, ...entry }) => [rowOf(entry.client_id), entry];
-
   const fail = async (entry, problem) => {
     entry.state = "failed";
     entry.problem = problem;
     onChange(entry, "failed");
-    await keep([rowFor(entry)]);
+    await save(entry);
     flush();
   };
 
@@ -95,19 +117,21 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
     },
     load(rows) {
       for (const entry of rows) {
-        if (isEntry(entry) && !entries.has(entry.client_id)) entries.set(entry.client_id, { ...entry, stored: true, kept: true, tried: true });
+        if (!isEntry(entry) || entries.has(entry.client_id) || discarded.has(entry.client_id)) continue;
+        entries.set(entry.client_id, { ...entry, stored: true, kept: true, tried: !entry.waits });
       }
     },
     /** Those that the store surely has. */
     kept: () => [...entries.values()].filter(({ kept }) => kept).map(({ client_id: clientId }) => clientId),
-    /** Keeps it on the device; resolves when it can survive a reload. What cannot be stored is sent all the same. */
-    async write(recipient, content, extras) {
+    /** Keeps it on the device; resolves when it can survive a reload. What cannot be stored is sent all the same.
+        `offline`: nothing can take it away at once. */
+    async write(recipient, content, extras, { offline = false } = {}) {
       const seq = Math.max(0, ...[...entries.values()].map((entry) => entry.seq)) + 1;
       /** @type {any} */
-      const entry = { client_id: uuid(), recipient, content, seq, state: "sending", ...extrasOf(extras) };
+      const entry = { client_id: uuid(), recipient, content, seq, state: "sending", ...extrasOf(extras), ...(offline ? { waits: true } : {}) };
       entries.set(entry.client_id, entry);
       onChange(entry, "written");
-      entry.kept = await keep([rowFor(entry)]);
+      entry.kept = await save(entry);
       entry.stored = true;
       return entry;
     },
@@ -152,7 +176,7 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
       if (entry.problem?.field === "reply_to") delete entry.reply_to;
       delete entry.problem;
       onChange(entry, "retried");
-      await keep([rowFor(entry)]);
+      await save(entry);
       flush();
       return true;
     },
@@ -161,6 +185,7 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
       const entry = entries.get(clientId);
       if (!entry || (entry.state === "sending" && entry.tried)) return false;
       entries.delete(clientId);
+      discarded.add(clientId);
       onChange(entry, "discarded");
       await keep([[rowOf(clientId), undefined]]);
       flush();
@@ -188,6 +213,7 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
     /** What the tab that sends has said of one. */
     told(event, entry) {
       const known = entries.get(entry.client_id);
+      if (event === "discarded") discarded.add(entry.client_id);
       if (event === "settled" || event === "discarded") entries.delete(entry.client_id);
       else entries.set(entry.client_id, { ...entry, stored: true, tried: true });
       if (known || event === "failed" || event === "written") onChange(entry, event);
@@ -197,6 +223,7 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
       for (const timer of held.values()) clock.clearTimeout(timer);
       held.clear();
       entries.clear();
+      discarded.clear();
     },
   };
 };

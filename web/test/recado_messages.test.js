@@ -278,7 +278,6 @@ test("messages written offline survive a reload and go out once, in order, one a
   const after = scene({ store });
   await after.client.resume();
   assert.deepEqual(texts(after.client), ["b1", "b2", "b3"]);
-  assert.equal(await after.client.discard(written[0]), false, "before the reload it may have gone out");
   const socket = await after.welcome({ outcome: "recovered" });
   const sends = () => socket.of("send").map(({ content }) => content);
   assert.deepEqual(sends(), ["b1", "c1"]);
@@ -448,6 +447,85 @@ test("what was never on its way can be given up", async () => {
   await clock.forward(1000);
   const next = await welcome({ outcome: "recovered" });
   assert.deepEqual(next.of("send"), []);
+});
+
+/** A store that is slow to put messages into the outbox, from `hold` to `go`; it deletes at once. */
+const slowStore = (store) => {
+  let held = null;
+  let go = null;
+  const isPut = ([key, value]) => key.startsWith("outbox/") && value !== undefined;
+  return {
+    ...store,
+    write: async (changes) => {
+      if (changes.some(isPut)) await held;
+      return store.write(changes);
+    },
+    hold: () => (held = new Promise((resolve) => (go = resolve))),
+    go: () => go(),
+  };
+};
+
+test("what waits is known after a reload as never on its way, until it may have been", async () => {
+  const store = memoryStore();
+  const before = scene({ store });
+  await before.live();
+  await before.last().end();
+  const [never, later] = [await before.client.send("bob", "never mind"), await before.client.send("bob", "later")];
+  before.client.stop();
+
+  const after = scene({ store });
+  await after.client.resume();
+  assert.equal(await after.client.discard(never), true);
+  const socket = await after.welcome({ outcome: "recovered" });
+  assert.deepEqual(socket.of("send").map(({ content }) => content), ["later"]);
+  await after.client.send("bob", "live");
+  after.client.stop();
+
+  const again = scene({ store });
+  await again.client.resume();
+  const [waiting, live] = again.client.messages("bob");
+  assert.deepEqual([waiting.client_id, waiting.content, live.content], [later, "later", "live"]);
+  for (const { client_id: clientId } of [waiting, live]) assert.equal(await again.client.discard(clientId), false, "it may have arrived");
+});
+
+test("what waited goes out when the store has said so, before what was written after it", async () => {
+  const store = memoryStore();
+  const slow = slowStore(store);
+  const { client, clock, live, welcome, last } = scene({ store: slow });
+  await live();
+  await last().end();
+  const first = await client.send("bob", "one");
+  slow.hold();
+  await clock.forward(1000);
+  const socket = await welcome({ outcome: "recovered" });
+  void client.send("bob", "two");
+  await settle();
+  assert.deepEqual(socket.of("send"), []);
+  slow.go();
+  await settle();
+  await settle();
+  assert.deepEqual(socket.of("send").map(({ client_id: clientId }) => clientId), [first]);
+  assert.equal((await store.list("outbox/")).some(([, { waits }]) => waits), false);
+  await socket.tell(sent(socket.of("send")[0], 1, 1));
+  assert.deepEqual(socket.of("send").map(({ content }) => content), ["one", "two"]);
+});
+
+test("what is given up while it is being stored does not come back with a reload", async () => {
+  const store = memoryStore();
+  const slow = slowStore(store);
+  const { client, clock, live, welcome, last } = scene({ store: slow });
+  await live();
+  await last().end();
+  const clientId = await client.send("bob", "never mind");
+  slow.hold();
+  await clock.forward(1000);
+  const socket = await welcome({ outcome: "recovered" });
+  assert.equal((await store.list("outbox/"))[0][1].waits, true, "it is being said to the store that it goes out");
+  assert.equal(await client.discard(clientId), true);
+  slow.go();
+  await settle();
+  await settle();
+  assert.deepEqual([socket.of("send"), await store.list("outbox/")], [[], []]);
 });
 
 test("a lifetime goes with the message", async () => {
