@@ -197,6 +197,17 @@ class Person:
         message.get_by_test_id("message-menu").click()
         self.at(f"menu-{action}").click()
 
+    def says_yes(self) -> None:
+        """Answer a question, and wait until what it asked about is done: behind it nothing can be written."""
+        self.at("confirm-yes").click()
+        expect(self.at("confirm")).to_have_count(0)
+
+    def changes(self, old: str, new: str) -> None:
+        """Write one's own message anew, and wait until that is done: the next words would go into it."""
+        self.does("edit", old)
+        self.write(new)
+        expect(self.at("writing")).to_have_count(0)
+
     def asks(self, action: str) -> None:
         """Choose from the menu of the open conversation: mute, timer, block or delete."""
         self.at("thread-menu").click()

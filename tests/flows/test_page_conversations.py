@@ -146,7 +146,7 @@ def test_whoever_is_blocked_is_not_heard_until_they_are_unblocked(arrive: Arrive
     alice.at("confirm-no").click()
     expect(alice.at("presence")).to_have_text("")
     alice.asks("block")
-    alice.at("confirm-yes").click()
+    alice.says_yes()
     alice.sees_text("presence", "You have blocked this person")
     expect(alice.at("thread-menu")).to_be_focused()
     bob.write("are you cross?")
@@ -165,7 +165,7 @@ def test_a_deleted_conversation_is_gone_and_begins_anew(arrive: Arrive, instance
     alice.at("composer").fill("half a word")
     alice.asks("delete")
     alice.sees_text("confirm", "destroyed for both")
-    alice.at("confirm-yes").click()
+    alice.says_yes()
     alice.is_at("list-empty")
     expect(alice.at("composer")).to_have_count(0)
     expect(alice.at("new-conversation")).to_be_focused()  # where she came from
@@ -235,20 +235,20 @@ def test_what_was_refused_is_told_in_the_list_and_goes_with_its_conversation(
     is_told(alice, "Not sent. You: refuse this")
     alice.choose("bob")
     alice.asks("delete")
-    alice.at("confirm-yes").click()
+    alice.says_yes()
     alice.is_at("list-empty")
     # The server knows of no conversation with Carol: there is something to delete all the same.
     alice.open("CAROL")
     alice.write("hello")
     expect(alice.at("peer")).to_have_text("carol")
     alice.asks("delete")
-    alice.at("confirm-yes").click()
+    alice.says_yes()
     alice.is_at("list-empty")
     alice.open("carol")
     alice.write("refuse this as well")
     is_told(alice, "Not sent. You: refuse this as well")
     alice.asks("delete")
-    alice.at("confirm-yes").click()
+    alice.says_yes()
     alice.is_at("list-empty")
     comes_to(alice.page, "() => history.state === null")  # the way back is over, which a reload would be lost to
     alice.page.reload()
@@ -412,5 +412,6 @@ def test_a_phone_has_room_for_everything(arrive: Arrive, instance: Instance) -> 
             alice.at(question).get_by_role("button", name="Cancel").tap()
     # After its deletion Back leads out of the page's conversations, not into it again.
     alice.at("confirm-yes").tap()
+    expect(alice.at("confirm")).to_have_count(0)
     alice.is_at("list-empty")
     comes_to(alice.page, "() => history.state === null")  # the way back is gone a moment later

@@ -98,6 +98,7 @@ def test_the_keyboard_is_enough(arrive: Arrive, instance: Instance) -> None:
     hands.types("!")
     hands.press("Enter")
     alice.reads("one line and another", "hello", "hello yourself!")
+    expect(alice.at("writing")).to_have_count(0)
     hands.is_at("composer")
 
     # The quote leads to what it quotes, and Tab on from there.
@@ -119,6 +120,7 @@ def test_the_keyboard_is_enough(arrive: Arrive, instance: Instance) -> None:
     hands.to("confirm-yes")
     hands.press("Enter")
     alice.reads("one line and another", "hello")
+    expect(alice.at("confirm")).to_have_count(0)
     hands.is_at("composer")
     hands.press("Tab")
 

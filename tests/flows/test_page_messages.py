@@ -125,6 +125,7 @@ def test_a_message_is_edited_and_deleted_for_both(arrive: Arrive, instance: Inst
     for one in (alice, bob):
         one.reads("See you at ten", "a slip of the pen")
         expect(one.message("See you at ten")).to_contain_text("edited")
+    expect(alice.at("writing")).to_have_count(0)
     # The last of one's own by the arrow; Escape leaves it as it was, and what was begun before is still there.
     expect(alice.at("composer")).to_be_focused()
     alice.page.keyboard.press("ArrowUp")
@@ -148,7 +149,7 @@ def test_a_message_is_edited_and_deleted_for_both(arrive: Arrive, instance: Inst
     alice.at("confirm-no").click()
     alice.reads("See you at ten", "a slip of the pen")
     alice.does("delete", "a slip of the pen")
-    alice.at("confirm-yes").click()
+    alice.says_yes()
     for one in (alice, bob):
         one.reads("See you at ten")
         one.sees_text("conversation", "See you at ten")
@@ -160,8 +161,7 @@ def test_a_message_is_edited_and_deleted_for_both(arrive: Arrive, instance: Inst
     newest = instance.call("GET", "/api/auth/messages/?with=bob", token=elsewhere).json[0]["id"]
     assert instance.call("DELETE", f"/api/messages/{newest}/", token=elsewhere).status == 204
     alice.reads("See you at ten")
-    alice.at("confirm-yes").click()
-    expect(alice.at("confirm")).to_have_count(0)
+    alice.says_yes()
     bob.page.reload()
     bob.choose("alice")
     bob.reads("See you at ten")
@@ -204,12 +204,11 @@ def test_a_reply_quotes_what_it_answers_and_leads_to_it(arrive: Arrive, instance
     alice.at("quote").click()
     expect(alice.message("Tea or coffee?")).to_be_focused()
     # An edit is seen in the quote, a deletion leaves that there was something.
-    alice.does("edit", "Tea or coffee?")
-    alice.write("Tea, coffee or water?")
+    alice.changes("Tea or coffee?", "Tea, coffee or water?")
     for one in (alice, bob):
         expect(one.message("Tea").get_by_test_id("quote")).to_contain_text("Tea, coffee or water?")
     alice.does("delete", "Tea, coffee or water?")
-    alice.at("confirm-yes").click()
+    alice.says_yes()
     for one in (alice, bob):
         one.sees("quote", state="gone")
         one.sees_text("quote", "gone")
@@ -419,7 +418,7 @@ def test_an_answer_goes_out_although_what_it_answers_has_gone(arrive: Arrive, in
     alice.reads("one", "two")
     alice.does("reply", "one")
     bob.does("delete", "one")
-    bob.at("confirm-yes").click()
+    bob.says_yes()
     alice.sees_text("writing", "This message is gone.")
     alice.write("an answer to one")
     bob.reads("two", "an answer to one")
@@ -430,7 +429,7 @@ def test_an_answer_goes_out_although_what_it_answers_has_gone(arrive: Arrive, in
     alice.sees("connection", state="offline")
     alice.write("an answer to two")
     bob.does("delete", "two")
-    bob.at("confirm-yes").click()
+    bob.says_yes()
     bob.reads("an answer to one")
     alice.context.set_offline(False)
     expect(alice.message("an answer to two")).to_contain_text("What it answers is gone.", timeout=PATIENCE_MS)

@@ -64,10 +64,9 @@ def test_both_tabs_show_the_same_by_one_connection(arrive: Arrive) -> None:
     for tab in (first, second):
         alice.on(tab).reads(*everything)
     # Changes from the tab that does not hold the connection.
-    alice.on(second).does("edit", "of the second")
-    alice.write("of the second, better")
+    alice.on(second).changes("of the second", "of the second, better")
     alice.on(second).does("delete", "of the first")
-    alice.at("confirm-yes").click()
+    alice.says_yes()
     for tab in (first, second):
         alice.on(tab).reads("of the second, better", "to both")
     bob.reads("of the second, better", "to both")
@@ -131,7 +130,7 @@ def test_whoever_is_muted_or_blocked_in_one_tab_is_in_the_other(arrive: Arrive, 
     alice.on(second).asks("mute")
     alice.on(first).sees_text("conversation", "Muted")
     alice.asks("block")
-    alice.at("confirm-yes").click()
+    alice.says_yes()
     alice.on(second).sees_text("presence", "You have blocked this person")
     alice.asks("block")
     alice.asks("mute")
@@ -215,7 +214,7 @@ def test_signing_out_in_one_tab_empties_the_other_which_tells_what_was_not_sent(
     alice.at("confirm-no").click()
     expect(alice.at("message")).to_have_count(2)
     alice.at("sign-out").click()
-    alice.at("confirm-yes").click()
+    alice.says_yes()
     for tab in (first, second):
         alice.on(tab).is_at("sign-view")
         assert not re.search("before|never sent|bob", tab.content())
