@@ -258,7 +258,7 @@ def test_a_clock_that_is_a_year_wrong_changes_nothing(alice: Person, instance: I
     alice.reads("hello", "hi", "of now")
     alice.page.evaluate("ahead = -ahead / 2")
     token = instance.sign_in("bob")
-    fleeting = {"recipient": "alice", "content": "fleeting", "ttl_seconds": 3}
+    fleeting = {"recipient": "alice", "content": "fleeting", "ttl_seconds": 6}
     instance.call("POST", "/api/auth/send/", fleeting, token=token)
     alice.sees_text("message-list", "fleeting")
     alice.reads("hello", "hi", "of now")

@@ -201,11 +201,11 @@ def test_what_ends_by_itself_gives_way_in_the_list_to_what_was_before(arrive: Ar
     alice = arrive()
     alice.sign_in("alice")
     is_told(alice, "this stays")
-    write(instance, token, "alice", "this goes", ttl_seconds=2)
+    write(instance, token, "alice", "this goes", ttl_seconds=4)
     is_told(alice, "this goes")
     is_told(alice, "this stays")
     # Also what is known from the list alone, and without a word of the server's.
-    write(instance, token, "alice", "this goes as well", ttl_seconds=5)
+    write(instance, token, "alice", "this goes as well", ttl_seconds=10)
     alice.page.goto("about:blank")
     alice.page.goto(instance.url)
     alice.is_live()

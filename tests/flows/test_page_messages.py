@@ -55,15 +55,27 @@ def test_what_waits_is_taken_back_until_it_may_be_on_its_way(arrive: Arrive, ins
     alice.context.set_offline(False)
     for one in (alice, bob):
         one.reads("said well")
-    # After a reload nobody knows what had gone out before.
+    # A reload forgets nothing of that.
     instance.stop()
-    alice.write("on its way, perhaps")
+    alice.is_at("banner")
+    for text in ("said too soon again", "said later"):
+        alice.write(text)
+        has_state(alice, text, "sending")
     alice.page.reload()
     alice.choose("bob")
-    alice.does("take-back", "on its way, perhaps")
-    alice.sees_text("toast", "may have been sent")
+    alice.does("take-back", "said too soon again")
+    expect(alice.at("message-text")).to_have_text(["said well", "said later"])
     instance.start()
-    bob.reads("said well", "on its way, perhaps")
+    alice.comes_back()
+    bob.comes_back()
+    for one in (alice, bob):
+        one.reads("said well", "said later")
+    # What went out to a server that says nothing may have arrived there.
+    with instance.frozen():
+        alice.write("on its way, perhaps")
+        alice.does("take-back", "on its way, perhaps")
+        alice.sees_text("toast", "may have been sent")
+    bob.reads("said well", "said later", "on its way, perhaps")
 
 
 def test_ones_own_message_is_sent_then_delivered_then_read(arrive: Arrive, instance: Instance) -> None:
@@ -325,11 +337,11 @@ def test_a_message_that_disappears_goes_from_both_pages_and_the_list(arrive: Arr
     for one in (alice, bob):
         one.sees_text("timer", "1 hour")
         expect(one.at("lasting")).to_have_accessible_name("This message lasts 1 hour")
-    seconds = {"ttl_seconds": 3}
+    seconds = {"ttl_seconds": 8}
     reply = instance.call("PATCH", "/api/conversations/bob/", seconds, token=instance.sign_in("alice"))
     assert reply.status == 200
     for one in (alice, bob):
-        one.sees_text("timer", "3 seconds")
+        one.sees_text("timer", "8 seconds")
     alice.write("read quickly")
     bob.sees_text("conversation", "read quickly")
     bob.does("reply", "read quickly")

@@ -407,7 +407,7 @@ def test_a_database_that_was_restored_is_loaded_anew_and_what_waits_is_sent(arri
     for file in instance.home.glob("*.db*"):
         shutil.copy(file, backup)
     instance.start()
-    alice.is_live()
+    alice.comes_back()
     alice.write("lost with the disk")
     alice.reads("one", "lost with the disk")
     assert instance.stop() == 0
@@ -422,10 +422,10 @@ def test_a_database_that_was_restored_is_loaded_anew_and_what_waits_is_sent(arri
         database.execute("UPDATE facts SET value = 'of another life' WHERE name = 'epoch'")
     database.close()
     instance.start()
-    alice.is_live()
+    alice.comes_back()
     alice.sees_text("toast", "the conversations were loaded again")
     alice.reads("one", "after the accident")
-    bob.is_live()
+    bob.comes_back()
     bob.choose("alice")
     bob.reads("one", "after the accident")
     alice.at("toast-close").click()
