@@ -132,7 +132,7 @@ class Person:
         self.sees("connection", state="live")
 
     def comes_back(self) -> None:
-        """The device has its network again: the page waits no longer for its next try, which may be in half a minute."""
+        """The device has its network again: the page waits no longer for its next try, in half a minute perhaps."""
         self.page.evaluate("() => dispatchEvent(new Event('online'))")
         self.is_live()
 
