@@ -31,9 +31,15 @@ export const createApplication = ({
 }) => {
   const { phase, chat } = session.page;
   const update = signal(null);
+  let marked = 0;
+  /* `anew`: also when it is the same, because a push may have marked another since. */
+  const show = (unread, { anew }) => {
+    if (unread !== marked || anew) mark(unread);
+    marked = unread;
+  };
   const seen = (unread) => {
     tell({ kind: "read" });
-    mark(unread); // also what a push has marked since
+    show(unread, { anew: true });
   };
 
   const join = () =>
@@ -61,8 +67,9 @@ export const createApplication = ({
     if (state && watching()) seen(state.unreadTotal.peek());
   };
   effect(() => {
-    void chat.value?.state.unreadTotal.value;
-    looked();
+    const unread = chat.value?.state.unreadTotal.value;
+    if (watching()) looked();
+    else if (unread !== undefined) show(unread, { anew: false });
   });
   target.addEventListener("focus", looked);
   target.document?.addEventListener("visibilitychange", looked);

@@ -43,7 +43,7 @@ const begin = async () => {
   const root = document.getElementById("recado");
   const wanted = navigator.languages ?? [navigator.language];
   const store = await openStore();
-  const signs = createSigns({ document, navigator });
+  const signs = createSigns({ document });
   const sound = createSound({ isOn: () => appearance().sound.peek() });
   const tabs = "BroadcastChannel" in window ? new BroadcastChannel("recado") : null;
   const client = createClient({ store });

@@ -1,5 +1,4 @@
-/* What the browser shows of what is unread: the title of the tab, a number on its icon, and one on the installed page's. */
-import { setBadge } from "./badge.js";
+/* What the browser shows of what is unread: the title of the tab, and a number on its icon. */
 
 const SIZE = 64;
 /* A tab is the browser's own and has its own theme: so these do not come from the page's tokens. */
@@ -25,7 +24,7 @@ const draw = (document, image, count) => {
 };
 
 /** `show({unread, title})`: as often as it likes; the same again costs nothing. What the browser has no place for is left out. */
-export const createSigns = ({ document, navigator, Image = globalThis.Image }) => {
+export const createSigns = ({ document, Image = globalThis.Image }) => {
   const link = document.querySelector("link[rel=icon]");
   const plain = link && { href: link.href, type: link.type };
   let shown = 0;
@@ -56,7 +55,6 @@ export const createSigns = ({ document, navigator, Image = globalThis.Image }) =
       if (unread === shown) return;
       shown = unread;
       void icon(unread);
-      void setBadge(navigator, unread);
     },
   };
 };

@@ -81,5 +81,5 @@ const App = () => {
   </div>`;
 };
 
-window.signs = createSigns({ document, navigator });
+window.signs = createSigns({ document });
 render(html`<${App} />`, document.getElementById("recado"));
