@@ -211,8 +211,8 @@ export const createClient = ({
     },
   });
   /** @param {any} entry */
-  const plain = ({ client_id, recipient, content, seq, state: is, problem, ...more }) => ({
-    client_id, recipient, content, seq, state: is, ...extrasOf(more), ...(problem ? { problem } : {}),
+  const plain = ({ client_id, recipient, content, seq, state: is, waits, problem, ...more }) => ({
+    client_id, recipient, content, seq, state: is, ...extrasOf(more), ...(waits ? { waits } : {}), ...(problem ? { problem } : {}),
   });
 
   const wire = createWire({

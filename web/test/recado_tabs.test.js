@@ -150,6 +150,18 @@ test("when the leading tab goes, another one resumes where it was and sends what
   assert.deepEqual(next.of("send"), socket.of("send"));
 });
 
+test("what another tab wrote without a connection is said to the store to be on its way before it is", async () => {
+  const { shared, first, second, socket } = await two();
+  await socket.end();
+  const clientId = await second.client.send("bob", "from beside");
+  const rows = async () => (await shared.store.list("outbox/")).map(([, { client_id, waits }]) => [client_id, waits]);
+  assert.deepEqual(await rows(), [[clientId, true]]);
+  await first.clock.forward(1000);
+  const next = await first.welcome({ outcome: "recovered" });
+  assert.equal(next.of("send").length, 1);
+  assert.deepEqual(await rows(), [[clientId, undefined]]);
+});
+
 test("a word that got lost between tabs is made up for from the store", async () => {
   const { shared, first, second, socket } = await two();
   shared.deafen(true);
