@@ -70,7 +70,7 @@ def _fields(shape: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...
     return msgspec.structs.fields(shape)
 
 
-@functools.lru_cache(typed=True)  # 1 is equal to True
+@functools.lru_cache(maxsize=None, typed=True)  # 1 is equal to True
 def _fields_taking(shape: type[msgspec.Struct], value: object) -> frozenset[str]:
     return frozenset(field.encode_name for field in _fields(shape) if _takes(field.type, value))
 

@@ -124,7 +124,7 @@ export const createOutbox = ({ keep, uuid, say, clock, random, onChange, onSilen
     /** Those that the store surely has. */
     kept: () => [...entries.values()].filter(({ kept }) => kept).map(({ client_id: clientId }) => clientId),
     /** Keeps it on the device; resolves when it can survive a reload. What cannot be stored is sent all the same.
-        `offline`: nothing can take it away at once. */
+        `offline`: it cannot go out at once. */
     async write(recipient, content, extras, { offline = false } = {}) {
       const seq = Math.max(0, ...[...entries.values()].map((entry) => entry.seq)) + 1;
       /** @type {any} */

@@ -12,6 +12,7 @@ export const OPENING_MS = 10_000;
 export const LASTING_MS = 60_000;
 export const PONG_MS = 10_000;
 export const OFFLINE_MS = 30_000;
+const OPEN = 1; // of `readyState`: what is above it is over, and its close not yet told
 const BYE_MS = 5_000;
 const MOST_BYE_MS = 120_000;
 const USUAL_HEARTBEAT_S = 25;
@@ -98,8 +99,9 @@ export const createWire = ({ url, WebSocket, clock, now, random, network, token,
     onEnded(reason, code);
   };
 
+  /** True when it went out. A socket that is closing takes everything, and nothing of it goes anywhere. */
   const say = (frame) => {
-    if (socket === null || state === "ended") return false;
+    if (socket === null || socket.readyState > OPEN || state === "ended") return false;
     try {
       socket.send(JSON.stringify(frame));
       return true;
@@ -110,7 +112,7 @@ export const createWire = ({ url, WebSocket, clock, now, random, network, token,
 
   const ping = (patience) => {
     const asked = heardAt;
-    if (!say({ type: "ping" })) return;
+    if (!say({ type: "ping" })) return lose();
     clock.clearTimeout(pulse);
     pulse = clock.setTimeout(() => (heardAt === asked ? lose() : listenOn()), patience);
   };

@@ -190,6 +190,22 @@ test("silence is asked about after one and a half heartbeats, and believed after
   assert.equal(sockets.length, 2);
 });
 
+test("a socket that is closing is said nothing, and is given up when somebody asks whether it is there", async () => {
+  const { client, clock, live, sockets, network, welcome } = scene();
+  const socket = await live();
+  socket.readyState = 2;
+  const clientId = await client.send("bob", "never mind");
+  await client.send("bob", "hello");
+  assert.deepEqual(socket.of("send"), []);
+  assert.equal(await client.discard(clientId), true, "it was never on its way");
+  network.dispatchEvent(new Event("online"));
+  assert.deepEqual([socket.of("ping"), client.state.connection], [[], "waiting"]);
+  await clock.forward(1000);
+  assert.equal(sockets.length, 2);
+  const next = await welcome({ outcome: "recovered" });
+  assert.deepEqual(next.of("send").map(({ content }) => content), ["hello"]);
+});
+
 test("a connection that does not open, or is not welcomed, in time is dropped and tried again", async () => {
   const { client, clock, sockets } = scene();
   await client.signIn("alice", "secret secret");
