@@ -28,9 +28,11 @@ async def test_who_runs_is_known_with_its_keys_until_it_was_not_seen_for_long(da
             "one": {"master": ["k2", "k1"], "bus": ["b1"]},
             "two": {"master": ["k1", "k2"], "bus": ["b1"]},
         }
-        await db.write(execute, "UPDATE instances SET seen_at = seen_at - %s WHERE id = 'one'", (ALIVE_MILLISECONDS,))
+        await db.write(
+            execute, "UPDATE instances SET seen_at = seen_at - %s WHERE id = 'one'", (ALIVE_MILLISECONDS + 1,)
+        )
         assert list(await keys.running(db)) == ["two"]
-        await db.write(execute, "UPDATE instances SET seen_at = seen_at - %s", (2 * ALIVE_MILLISECONDS,))
+        await db.write(execute, "UPDATE instances SET seen_at = seen_at - %s", (2 * ALIVE_MILLISECONDS + 1,))
         await keys.attest(db, "three", {"master": ["k1"]})
         assert await rows(db, "SELECT id FROM instances") == [("three",)]
         await keys.attest(db, "four", {"master": ["k1"]})
