@@ -30,6 +30,7 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
   const asked = new Set(); // ids of last messages whose time was over: the one before is asked for once
   let loading = null;
   let next = null;
+  let walks = 0; // of what is unread further down: the newest counts
 
   /** A row with all that is known of its conversation. */
   const whole = (row) => ({
@@ -101,12 +102,12 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
     count(key, items);
   };
 
-  /** A list to its end: `load(next)` gives a page of it, which `take` is given. */
-  const walk = async (load, take) => {
+  /** A list to its end, unless it `isOver()` before: `load(next)` gives a page of it, which `take` is given. */
+  const walk = async (load, take, isOver = () => stopped) => {
     let next = null;
     for (let turn = 0; turn === 0 || (next && turn < MOST_PAGES); turn += 1) {
       const page = await load(next);
-      if (stopped) return;
+      if (isOver()) return;
       take(page);
       next = page.next;
     }
@@ -146,21 +147,12 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
       const overtaken = said.filter((one) => ended.delete(one?.last_message?.id));
       const still = said.map((one) => (overtaken.includes(one) ? { ...one, last_message: null } : one));
       if (overtaken.length > 0) void loadAnew();
-      setRows(withPage(lost ? emptied(rows.peek()) : rows.peek(), still));
-      const keys = lost ? rows.peek().keys() : [...emptyNow.keys(), ...keysOf(said)];
-      lost = false;
+      const anew = lost && page?.first; // what stood until the server has answered
+      setRows(withPage(anew ? emptied(rows.peek()) : rows.peek(), still));
+      const keys = anew ? rows.peek().keys() : [...emptyNow.keys(), ...keysOf(said)];
+      lost &&= !anew;
       for (const key of keys) refresh(key);
     });
-
-  /** All below a page in which something is unread: they are counted, though the rest of what is there is not asked for yet. */
-  const loadUnread = ({ conversations: said, next: more }) => {
-    const before = oldestIn(said);
-    if (!more || before === Infinity) return;
-    return walk(
-      (next) => client.conversations(next ? { next } : { limit: MOST_UNREAD, unread: true, before }),
-      (page) => takePage(page.conversations),
-    );
-  };
 
   /** What has failed on a connection that stands is asked for again; with the next connection it is anyway. */
   const again = (problem) => {
@@ -168,6 +160,16 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
     clock.clearTimeout(next);
     const wait = Math.max(AGAIN_MS, (problem.retryAfter ?? 0) * 1000);
     next = clock.setTimeout(() => !stopped && client.state.connection === "live" && void load(), wait);
+  };
+
+  /** All below a page in which something is unread: they are counted, though the rest of what is there is not asked for yet. */
+  const loadUnread = ({ conversations: said, next: more }) => {
+    const mine = (walks += 1);
+    const before = oldestIn(said);
+    if (!more || before === Infinity) return;
+    const load = (next) => client.conversations(next ? { next } : { limit: MOST_UNREAD, unread: true, before });
+    const isOver = () => stopped || mine !== walks;
+    void walk(load, (page) => takePage(page.conversations), isOver).catch((problem) => isOver() || again(problem));
   };
 
   /** No event tells of what was done at another device. */
@@ -186,7 +188,7 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
       takePage(page.conversations, { first: true, next: page.next });
       if (status.peek() !== "ready") more.value = page.next;
       status.value = "ready";
-      await loadUnread(page);
+      loadUnread(page);
     } catch (problem) {
       again(problem);
       if (!stopped && problem.kind !== "aborted" && status.peek() !== "ready") status.value = "failed";
@@ -312,6 +314,7 @@ export const createDirectory = ({ client, drafts, onRows, clock = globalThis }) 
       readTo.clear();
       ended.clear();
       asked.clear();
+      walks += 1;
       lost = true;
       status.value = rows.peek().size > 0 ? "known" : "loading";
     },

@@ -73,20 +73,43 @@ test("what is unread below the first page is counted, and listed where it belong
   const pages = [{ rows: [of("ann", 90, 1), of("bob", 80, 0)], next: "/more" }, { rows: [of("cid", 20, 2)], next: "/unread?2" }, [of("dan", 10, 4)]];
   const here = scene({ pages });
   await here.directory.load();
+  await settle();
   assert.deepEqual(here.asked, [undefined, { limit: 200, unread: true, before: 80 }, { next: "/unread?2" }]);
   assert.deepEqual(here.rows().map(({ key, unread }) => [key, unread]), [["ann", 1], ["bob", 0], ["cid", 2], ["dan", 4]]);
   assert.equal(here.directory.unreadTotal.value, 7);
   assert.deepEqual([here.directory.more.value, here.directory.status.value], ["/more", "ready"], "the rest is still there to be asked for");
 });
 
+test("what is unread further down and comes after all was lost takes nothing away, nor does it hold up the new list", async () => {
+  const late = held();
+  const first = { rows: [{ ...inList(90, 1), peer: "ann" }, inList(80, 0)], next: "/more" };
+  const here = scene({ pages: [first, late.page, first, [{ ...inList(20, 2), peer: "cid" }]] });
+  const keys = () => here.rows().map(({ key }) => key);
+  await here.directory.load();
+  here.directory.reset();
+  await here.directory.load();
+  await settle();
+  assert.deepEqual([keys(), here.asked.length], [["ann", "bob", "cid"], 4]);
+  await late.give([{ ...inList(20, 2), peer: "dan" }]);
+  assert.deepEqual([keys(), here.directory.unreadTotal.value], [["ann", "bob", "cid"], 3]);
+  const later = held();
+  const over = scene({ pages: [first, later.page] });
+  await over.directory.load();
+  over.directory.reset();
+  await later.give([{ ...inList(20, 2), peer: "dan" }]);
+  assert.deepEqual(over.rows().map(({ key }) => key), ["ann", "bob"], "they stand until the server has answered");
+});
+
 test("what is unread further down is asked for again when it fails; a list that leads to itself comes to an end", async () => {
   const here = scene({ pages: [{ rows: [inList(9, 0)], next: "/more" }, broken, { rows: [inList(9, 0)], next: "/more" }, [{ ...inList(2, 3), peer: "cid" }]] });
   await here.directory.load();
+  await settle();
   assert.deepEqual([here.directory.status.value, here.directory.unreadTotal.value], ["ready", 0]);
   await here.clock.forward(AGAIN_MS);
   assert.equal(here.directory.unreadTotal.value, 3);
   const round = scene({ pages: Array.from({ length: 99 }, () => ({ rows: [inList(9, 0)], next: "/round" })) });
   await round.directory.load();
+  await settle();
   assert.ok(round.asked.length < 99, "asked for ever");
   const nameless = scene({ pages: [{ rows: [{ peer: "bob" }], next: "/more" }] });
   await nameless.directory.load();
