@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import sqlite3
 import struct
 import time
@@ -191,6 +192,21 @@ def carries(opened: RawSocket, alice: Person, content: str) -> None:
     """The socket still carries a good message, and nothing came before it."""
     opened.say({"recipient": alice.name, "content": content})
     assert opened.hear()["message"] == content
+
+
+def pages(instance: Instance, person: Person, target: str) -> Iterator[list[dict[str, Any]]]:
+    """Every page of a list, as the `Link` headers lead."""
+    for _ in range(100):
+        reply = instance.call("GET", target, token=person.token)
+        assert reply.status == 200, reply
+        yield reply.json
+        link = reply.headers.get("link")
+        if link is None:
+            return
+        found = re.fullmatch(r'<(/[^>]+)>; rel="next"', link)
+        assert found, link
+        target = found[1]
+    raise AssertionError("the pages do not end")
 
 
 def listed(instance: Instance, person: Person) -> list[dict[str, Any]]:

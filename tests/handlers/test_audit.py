@@ -10,7 +10,7 @@ from actions import audit
 from handlers.audit import MOST_IN_PAGE
 from models.db import fetch
 from tests.handlers.inside import running_door
-from tests.handlers.raw import Person
+from tests.handlers.raw import Person, pages
 from tests.instances import Instance
 
 PATH = "/api/auth/audit/"
@@ -42,13 +42,10 @@ def test_paging_misses_and_doubles_nothing(server: Instance, joined: Join) -> No
     for _ in range(4):
         server.sign_in(alice.name)
     for limit in (1, 2, 5, 6, MOST_IN_PAGE):
-        found, target = [], f"{PATH}?limit={limit}"
-        while target:
-            reply = server.call("GET", target, token=alice.token)
-            assert 0 < len(reply.json) <= limit
-            found += [event["id"] for event in reply.json]
-            link = re.fullmatch(r'<(/[^>]+)>; rel="next"', reply.headers.get("link", ""))
-            target = link[1] if link else ""
+        found = []
+        for page in pages(server, alice, f"{PATH}?limit={limit}"):
+            assert 0 < len(page) <= limit
+            found += [event["id"] for event in page]
         assert len(found) == 6
         assert found == sorted(found, reverse=True)
 

@@ -1,12 +1,11 @@
 """Blocks: given and taken back as often as one likes, listed page by page, names of any script in the path."""
 
-import re
 from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
 
-from tests.handlers.raw import Person
+from tests.handlers.raw import Person, pages
 from tests.instances import Instance
 
 Join = Callable[[], Person]
@@ -59,11 +58,8 @@ def test_paging_misses_and_doubles_nothing(server: Instance, joined: Join) -> No
     alice, *others = (joined() for _ in range(6))
     assert {block(server, alice, other.name) for other in others} == {204}
     for limit in (1, 2, 5, 500):
-        found, target = [], f"/api/blocks?limit={limit}"
-        while target:
-            reply = server.call("GET", target, token=alice.token)
-            assert 0 < len(reply.json) <= limit
-            found += [entry["username"] for entry in reply.json]
-            link = re.fullmatch(r'<(/[^>]+)>; rel="next"', reply.headers.get("link", ""))
-            target = link[1] if link else ""
+        found = []
+        for page in pages(server, alice, f"/api/blocks?limit={limit}"):
+            assert 0 < len(page) <= limit
+            found += [entry["username"] for entry in page]
         assert sorted(found) == sorted(other.name for other in others)

@@ -1,11 +1,10 @@
 """The list of conversations: newest first, paged to its end, nobody else's."""
 
-import re
 from collections.abc import Callable
 
 import pytest
 
-from tests.handlers.raw import Person
+from tests.handlers.raw import Person, pages
 from tests.instances import Instance, Reply
 
 Join = Callable[[], Person]
@@ -106,13 +105,10 @@ def test_paging_misses_and_doubles_nothing(server: Instance, joined: Join) -> No
     for peer in peers:
         send(server, alice, peer, "hi")
     for limit in (1, 2, 4, 5, 200):
-        found, target = [], f"/api/conversations?limit={limit}"
-        while target:
-            reply = server.call("GET", target, token=alice.token)
-            assert 0 < len(reply.json) <= limit
-            found += [entry["peer"] for entry in reply.json]
-            link = re.fullmatch(r'<(/[^>]+)>; rel="next"', reply.headers.get("link", ""))
-            target = link[1] if link else ""
+        found = []
+        for page in pages(server, alice, f"/api/conversations?limit={limit}"):
+            assert 0 < len(page) <= limit
+            found += [entry["peer"] for entry in page]
         assert found == [peer.name for peer in reversed(peers)]
 
 
@@ -123,12 +119,8 @@ def test_those_with_something_unread_are_paged_alone(server: Instance, joined: J
     send(server, alice, peers[1], "seen")
     newest = send(server, peers[2], alice, "and this")
     server.call("POST", f"/api/conversations/{peers[1].name}/read/", {"up_to": newest["id"]}, token=alice.token)
-    found, target = [], "/api/conversations/?unread=true&limit=2"
-    while target:
-        reply = server.call("GET", target, token=alice.token)
-        found += [(entry["peer"], entry["unread"]) for entry in reply.json]
-        link = re.fullmatch(r'<(/[^>]+)>; rel="next"', reply.headers.get("link", ""))
-        target = link[1] if link else ""
+    unread = pages(server, alice, "/api/conversations/?unread=true&limit=2")
+    found = [(entry["peer"], entry["unread"]) for page in unread for entry in page]
     assert found == [(peers[2].name, 2), (peers[3].name, 1), (peers[0].name, 1)]
     assert len(server.call("GET", "/api/conversations/?unread=false", token=alice.token).json) == 4
     wrong = server.call("GET", "/api/conversations/?unread=perhaps", token=alice.token)

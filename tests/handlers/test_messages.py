@@ -3,12 +3,12 @@
 import itertools
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.handlers.raw import Person, ask, rows
+from tests.handlers.raw import Person, ask, pages, rows
 from tests.instances import Instance, Reply
 
 Join = Callable[[], Person]
@@ -25,22 +25,6 @@ def listed(server: Instance, person: Person, query: str = "") -> list[dict[str, 
     reply = server.call("GET", f"{LIST}?{query}", token=person.token)
     assert reply.status == 200, reply
     return list(reply.json)
-
-
-def pages(server: Instance, person: Person, query: str) -> Iterator[list[dict[str, Any]]]:
-    """Every page, as the `Link` headers lead."""
-    target: str | None = f"{LIST}?{query}"
-    for _ in range(100):
-        reply = server.call("GET", target or "", token=person.token)
-        assert reply.status == 200, reply
-        yield reply.json
-        link = reply.headers.get("link")
-        if link is None:
-            return
-        found = re.fullmatch(r'<(/[^>]+)>; rel="next"', link)
-        assert found, link
-        target = found[1]
-    raise AssertionError("the pages do not end")
 
 
 def test_a_message_is_answered_as_it_was_stored(server: Instance, joined: Join) -> None:
@@ -165,16 +149,16 @@ def test_paging_back_and_forward_misses_and_doubles_nothing(
     server: Instance, history: tuple[Person, Person, Person, list[int]], limit: int
 ) -> None:
     alice, bob, _, ids = history
-    back = list(pages(server, alice, f"limit={limit}"))
+    back = list(pages(server, alice, f"{LIST}?limit={limit}"))
     assert [message["id"] for page in back for message in page] == ids[::-1]
     assert len(back) == -(-len(ids) // limit)  # no empty page at the end
-    forward = list(pages(server, alice, f"limit={limit}&after=0"))
+    forward = list(pages(server, alice, f"{LIST}?limit={limit}&after=0"))
     assert [message["id"] for page in forward[::-1] for message in page] == ids[::-1]
     with_bob = [message["id"] for message in listed(server, alice, f"with={bob.name}")]
     assert len(with_bob) == 7
-    walked = list(pages(server, alice, f"limit={limit}&with={bob.name}"))
+    walked = list(pages(server, alice, f"{LIST}?limit={limit}&with={bob.name}"))
     assert [message["id"] for page in walked for message in page] == with_bob
-    walked = list(pages(server, alice, f"limit={limit}&with={bob.name}&after={with_bob[-1]}"))
+    walked = list(pages(server, alice, f"{LIST}?limit={limit}&with={bob.name}&after={with_bob[-1]}"))
     assert [message["id"] for page in walked[::-1] for message in page] == with_bob[:-1]
 
 
@@ -183,7 +167,7 @@ def test_both_bounds_together_hold_to_the_end(
     server: Instance, history: tuple[Person, Person, Person, list[int]], limit: int
 ) -> None:
     alice, _, _, ids = history
-    walked = list(pages(server, alice, f"limit={limit}&after={ids[1]}&before={ids[8]}"))
+    walked = list(pages(server, alice, f"{LIST}?limit={limit}&after={ids[1]}&before={ids[8]}"))
     found = [message["id"] for page in walked for message in page]
     assert sorted(found) == ids[2:8]
     assert all(list(page) == sorted(page, key=lambda message: -message["id"]) for page in walked)
